@@ -23,6 +23,7 @@ _SECRET = re.compile(
     r"(secret(_?value)?|pass(word|wd|phrase)?|token|bearer|(private|api)_?key|credential)s?$", re.IGNORECASE | re.ASCII
 )
 _SECRET_LOCATIONS = {
+    "web_client_secret": "BULKREACT_WEB_CLIENT_SECRET, or a file that web_client_secret_file names",
     "client_secret": "BULKREACT_CLIENT_SECRET, or a file that client_secret_file names",
     "access_token": "BULKREACT_ACCESS_TOKEN",
     "refresh_token": "BULKREACT_REFRESH_TOKEN for one 'bulkreact login', which stores it",

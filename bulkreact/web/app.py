@@ -10,7 +10,16 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from bulkreact.web import decisions, job_actions, job_pages, run_actions, session_pages, settings_pages, site_pages
+from bulkreact.web import (
+    decisions,
+    entra_pages,
+    job_actions,
+    job_pages,
+    run_actions,
+    session_pages,
+    settings_pages,
+    site_pages,
+)
 from bulkreact.web.permissions import Right
 from bulkreact.web.refusals import RequestRefusedError
 from bulkreact.web.request_guard import (
@@ -42,7 +51,7 @@ VIEWS = (
     View("/help/{code}", site_pages.show_help),
     View("/template.{extension:csv|xlsx}", site_pages.send_template),
     View("/settings", settings_pages.show_settings, Right.SETTINGS),
-    View("/auth/sign-in", session_pages.show_sign_in, None),
+    View("/auth/sign-in", entra_pages.show_sign_in, None),
     View("/auth/token", session_pages.show_token, None),
     View("/static/{name}", site_pages.send_static, None),
     View("/healthz", site_pages.say_healthy, None),
@@ -73,6 +82,7 @@ ACTS = (
 SIGN_INS = (
     SignInForm("/auth/token", session_pages.use_token),
     SignInForm("/auth/practice", session_pages.practise),
+    SignInForm("/auth/callback", entra_pages.take_answer, is_cross_site=True),
 )
 _HOURLY = 3600.0
 _SHUTDOWN_SECONDS = 10.0

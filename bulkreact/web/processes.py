@@ -13,6 +13,7 @@ from typing import BinaryIO
 if sys.platform != "win32":
     import resource
 
+_WEB_SECRET = "BULKREACT_WEB_CLIENT_SECRET"  # noqa: S105 - a name
 _SECRETS = ("BULKREACT_ACCESS_TOKEN", "BULKREACT_CLIENT_SECRET", "BULKREACT_CERTIFICATE_PASSWORD")
 _CHECK_MEMORY = 2 << 30
 _CHECK_CPU_SECONDS = 300
@@ -65,7 +66,8 @@ def start(
 
     It has the server's environment and what is added to that; with None it inherits no credentials.
     """
-    inherited = {name: value for name, value in os.environ.items() if environment is not None or name not in _SECRETS}
+    hidden = {_WEB_SECRET} if environment is not None else {_WEB_SECRET, *_SECRETS}
+    inherited = {name: value for name, value in os.environ.items() if name not in hidden}
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW

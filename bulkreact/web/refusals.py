@@ -19,6 +19,7 @@ TITLES: dict[str, tuple[int, str]] = {
     "not-multipart": (415, "That was no upload"),
     "bad-field": (400, "A field cannot be used"),
     "rate-limited": (429, "Too many requests"),
+    "no-sign-in": (503, "Signing in is not possible at the moment"),
     "read-only": (503, "Nothing can be saved at the moment"),
     "method": (405, "That is not possible here"),
 }

@@ -14,6 +14,7 @@ from bulkreact.web.page_request import Form, Visit, drain, json_response, read_f
 from bulkreact.web.permissions import Person, Right, refusal_code
 from bulkreact.web.records import PendingForm
 from bulkreact.web.refusals import RequestRefusedError, unknown, wrong_state
+from bulkreact.web.serve_settings import client_address
 from bulkreact.web.sessions import Session, is_token
 from bulkreact.web.site import SITE, Site
 from bulkreact.web.views import job_document
@@ -62,10 +63,11 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class SignInForm:
-    """A form that makes a session: POST."""
+    """A form that makes a session: POST; ``is_cross_site``: it may come from another site's page."""
 
     path: str
     handler: Callable[[Site, web.Request, Form], Awaitable[web.StreamResponse]]
+    is_cross_site: bool = False
     right: None = field(default=None)
 
 
@@ -84,6 +86,10 @@ async def answer_refusals(
 ) -> web.StreamResponse:
     """Check the host before anything else, and show every refusal in words."""
     site = request.app[SITE]
+    forwarded = ",".join(request.headers.getall(hdrs.X_FORWARDED_FOR, []))
+    address = client_address(request.remote or "", forwarded, site.settings.trusted_proxies)
+    if address != request.remote:
+        request = request.clone(remote=address)
     try:
         _refuse_wrong_host(site, request)
         return await handler(request)
@@ -137,7 +143,7 @@ def guard_view(route: View) -> Callable[[web.Request], Awaitable[web.StreamRespo
             raise web.HTTPSeeOther(f"{site.base}/auth/sign-in?next={target}")
         job = None
         if not route.polled:
-            _take(site.requests.wait_for(session.hash, site.clock()))
+            take(site.requests.wait_for(session.hash, site.clock()))
             job = await _job(site, request)
         await _refuse_without_right(site, session.person, route.right, job)
         return await route.handler(site, Visit(request, session, loaded=job))
@@ -161,7 +167,7 @@ def guard_action(route: Act) -> Callable[[web.Request], Awaitable[web.StreamResp
             answer = await site.forms.find(session.person.id, form_id, request.path)
             if answer is None:
                 # A repetition is answered whatever the rate: it does nothing.
-                _take(seconds)
+                take(seconds)
                 visit = Visit(request, session, form, pending=PendingForm(form_id, request.path, site.base))
                 answer = await site.forms.answer(
                     session.person.id, form_id, request.path, lambda: _act(site, route, visit)
@@ -183,8 +189,9 @@ def guard_sign_in(route: SignInForm) -> Callable[[web.Request], Awaitable[web.St
 
     async def respond(request: web.Request) -> web.StreamResponse:
         site = request.app[SITE]
-        _refuse_cross_site(request)
-        _take(site.sign_ins.wait_for(request.remote or "", site.clock()))
+        if not route.is_cross_site:
+            _refuse_cross_site(request)
+        take(site.sign_ins.wait_for(request.remote or "", site.clock()))
         return await route.handler(site, request, await read_form(request))
 
     return respond
@@ -234,7 +241,8 @@ def _refuse_cross_site(request: web.Request) -> None:
         raise RequestRefusedError("cross-site", "Another page has sent this. Open the page here, and do it there.")
 
 
-def _take(seconds: int) -> None:
+def take(seconds: int) -> None:
+    """Raise RequestRefusedError if a bucket is empty for some seconds."""
     if seconds:
         raise RequestRefusedError(
             "rate-limited", f"That was too much at once. Try again in {seconds} s.", retry_after=seconds
@@ -267,7 +275,7 @@ async def _act(site: Site, route: Act, visit: Visit) -> tuple[int, str]:
         uploads.check_length(visit.request.content_length, site.settings.max_upload)
         if not visit.form.is_multipart:
             raise RequestRefusedError("not-multipart", "The file must come as a form's file (multipart/form-data).")
-        _take(site.uploads.wait_for(visit.session.hash if visit.session else "", site.clock()))
+        take(site.uploads.wait_for(visit.session.hash if visit.session else "", site.clock()))
     await _refuse_without_right(site, person, route.right, job)
     if job and job.target != site.settings.target:
         raise wrong_state(job.number, job.state)

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
-from bulkreact.settings import is_loopback, redact_url
+from bulkreact.partnercenter.auth.app_credentials import AppSecret
+from bulkreact.settings import Identity, is_loopback, redact_url
 from bulkreact.web.permissions import Person
 
 _SIZE = re.compile(r"([0-9]+)\s*(|k|m|g)b?", re.ASCII | re.IGNORECASE)
@@ -41,6 +42,19 @@ class PublicUrl:
 
 
 @dataclass(frozen=True, slots=True)
+class EntraApp:
+    """The app registration with which people sign in."""
+
+    identity: Identity
+    secret: AppSecret
+
+    @property
+    def sign_out_url(self) -> str:
+        """Return where people sign out of Microsoft."""
+        return f"{self.identity.authority}/oauth2/v2.0/logout"
+
+
+@dataclass(frozen=True, slots=True)
 class ServeSettings:
     """How a server is run.
 
@@ -70,6 +84,8 @@ class ServeSettings:
     verify: bool = True
     sign_in: str = "local"
     approval_from: int | None = None
+    entra: EntraApp | None = None
+    trusted_proxies: frozenset[str] = frozenset()
 
     def needs_approval(self, rows: int) -> bool:
         """Return whether a second person must agree to sending so many rows."""
@@ -112,20 +128,30 @@ def parse_public_url(text: str) -> PublicUrl:
     return PublicUrl(f"{parts.scheme}://{shown}{f':{port}' if port and port != default else ''}", path)
 
 
-def parse_loopback(text: str) -> str:
-    """Return a loopback address to listen on; ValueError for any other."""
+def parse_address(text: str) -> str:
+    """Return the address of a machine; ValueError for anything else."""
     if text == "localhost":
         return "127.0.0.1"
     try:
-        if ip_address(text).is_loopback:
-            return text
+        return ip_address(text).compressed
     except ValueError:
-        pass
-    raise ValueError(f"{text!r} is no loopback address: without a sign-in only this machine may reach the page")
+        raise ValueError(f"{text!r} is not an IP address") from None
+
+
+def client_address(peer: str, forwarded: str, trusted: frozenset[str]) -> str:
+    """Return from where a request comes: from the peer, or as that says if it is a proxy of ours."""
+    if peer not in trusted and not is_loopback(peer):
+        return peer
+    try:
+        return ip_address(forwarded.rpartition(",")[2].strip()).compressed
+    except ValueError:
+        return peer
 
 
 def is_safe_next(path: str, base: str) -> bool:
     """Return whether a path from a request leads to a page of ours: it begins with one slash, below the base path."""
-    if not path.startswith(f"{base}/") or path.startswith("//") or "\\" in path:
+    if not path.startswith(f"{base}/") or "\\" in path or not (path.isprintable() and path.isascii()):
         return False
-    return path.isprintable() and path.isascii() and "//" not in path.partition("?")[0]
+    segments = re.split("[?#]", path, maxsplit=1)[0].split("/")
+    # Browsers take encoded dots for dots.
+    return "" not in segments[1:-1] and not {".", ".."}.intersection(map(unquote, segments))

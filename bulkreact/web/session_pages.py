@@ -51,9 +51,13 @@ def begin_session(site: Site, request: web.Request, person: Person, wanted: str)
     actor, now = Actor(person.id, person.name, request.remote or ""), iso_milliseconds(site.now())
     if not person.roles:
         site.store.audit(actor, "refused", "no role", now)
+        entra = site.settings.entra
+        where = f", in Microsoft Entra at the application {entra.identity.client_id}" if entra else ""
         raise RequestRefusedError(
-            "no-right", f"{person.name} has no role here. Ask the administrator of this page for one."
+            "no-right", f"{person.name} has no role here. Ask the administrator of this page for one{where}."
         )
+    if before := site.sessions.find(request.cookies.get(cookie_name(site)), is_use=False):
+        site.sessions.end(before)
     session_id = site.sessions.begin(person)
     site.store.audit(actor, "signed-in", "", now)
     location = wanted if is_safe_next(wanted, site.base) else f"{site.base}/"
@@ -79,7 +83,7 @@ async def sign_out(site: Site, visit: Visit) -> tuple[int, str]:
     if visit.session:
         site.sessions.end(visit.session)
     site.store.audit(visit.actor, "signed-out", "", iso_milliseconds(site.now()))
-    return 200, f"{site.base}/auth/sign-in"
+    return 200, f"{site.base}/auth/sign-in{'?signed-out=yes' if site.settings.entra else ''}"
 
 
 async def stay(site: Site, visit: Visit) -> tuple[int, str]:

@@ -75,6 +75,7 @@ class Site:
     ) -> None:
         self.settings = settings
         self.inform = inform
+        self.warn = warn
         self.now = now
         self.clock = clock
         self.folders = JobFolders(settings.data)

@@ -264,6 +264,20 @@ class RecordStore:
             else:
                 connection.executemany("DELETE FROM sessions WHERE hash = ?", [(hashed,) for hashed in hashes])
 
+    def add_flow(self, hashed: str, content: str, *, now: str, expires_at: str) -> None:
+        """Store a sign-in that has begun, and forget those that took too long."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM flows WHERE expires_at <= ?", (now,))
+            connection.execute("INSERT INTO flows VALUES (?, ?, ?)", (hashed, content, expires_at))
+
+    def take_flow(self, hashed: str, now: str) -> str | None:
+        """Return a sign-in that has begun, and forget it; None if there is none or it took too long."""
+        with self._writing() as connection:
+            rows = connection.execute(
+                "DELETE FROM flows WHERE hash = ? RETURNING content, expires_at", (hashed,)
+            ).fetchall()
+        return next((content for content, expires_at in rows if expires_at > now), None)
+
     def form_answer(self, person: str, form_id: str) -> FormAnswer | None:
         """Return how a form was answered."""
         found = self._select(FormAnswer, "forms WHERE person = ? AND form_id = ?", person, form_id)

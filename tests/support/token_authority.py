@@ -129,6 +129,12 @@ class Authority:
         fields = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', answer.body.decode())
         return {unescape(name): unescape(value) for name, value in fields}
 
+    def choose(self, url: str, name: str) -> dict[str, str]:
+        """Visit an address and choose a user there by the first name; return what the browser has to send on to the app."""
+        offered = re.findall(r'<a href="([^"]*)">(\w+) Example</a>', self.fetch(url).body.decode())
+        addresses = {first.lower(): unescape(address) for address, first in offered}
+        return self.sign_in(url.partition("?")[0] + addresses[name])
+
     def browse(self, url: str) -> Answer:
         """Visit an address as a browser would, and send on to the app what it has to; return the app's answer."""
         query = dict(parse_qsl(urlsplit(url).query))

@@ -18,7 +18,7 @@ from bulkreact.timestamps import utc_now
 from bulkreact.web.app import serving
 from bulkreact.web.permissions import Person, Role
 from bulkreact.web.rate_limits import Bucket
-from bulkreact.web.serve_settings import ServeSettings, parse_public_url
+from bulkreact.web.serve_settings import PublicUrl, ServeSettings, parse_public_url
 from bulkreact.web.site import Site
 
 Json = dict[str, Any]
@@ -188,6 +188,11 @@ class OwnPage(Page):
         await super().sign_in()
 
 
+def jar_for(url: PublicUrl) -> CookieJar:
+    """Return a jar that treats this machine as browsers do: what is secure may come from there without TLS."""
+    return CookieJar(unsafe=True, treat_as_secure_origin=url.origin)
+
+
 @asynccontextmanager
 async def practising(folder: Path, *people: str, **changed: object) -> AsyncIterator[tuple[OwnPage, ...]]:
     """Yield the pages of people who have signed in to a server with its data in a folder."""
@@ -217,7 +222,7 @@ async def serving_page(
     settings = settings_for(folder, listener, **changed)  # type: ignore[arg-type]
     site = Site(settings, links.append, now=now)
     url = settings.public_url
-    async with serving(site, listener, silence=silence), ClientSession(cookie_jar=CookieJar(unsafe=True)) as client:
+    async with serving(site, listener, silence=silence), ClientSession(cookie_jar=jar_for(url)) as client:
         page = OwnPage(client, f"{url.origin}{url.path}", "", kept=site, links=links)
         if signed_in:
             await page.sign_in()

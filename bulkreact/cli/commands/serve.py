@@ -15,72 +15,35 @@ import click
 from filelock import Timeout
 
 from bulkreact.cli.command import CommandContext, ConfiguredCommand, effective
+from bulkreact.cli.credentials import warn_of_exposed_files
 from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.invocation import invocation_of
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.option_names import OPTION_NAMES, WATCH_OPTIONS
-from bulkreact.cli.options.param_types import DURATION, WEBHOOK_URL, Parser
+from bulkreact.cli.options.page import PAGE_OPTIONS
+from bulkreact.cli.options.param_types import WEBHOOK_URL
+from bulkreact.cli.options.web_sign_in import ENTRA_OPTIONS, read_entra
 from bulkreact.cli.output import json_log
 from bulkreact.cli.output.terminal import echo
-from bulkreact.errors import AlreadyRunningError, InputRefusedError
+from bulkreact.errors import AlreadyRunningError, CredentialsRefusedError, InputRefusedError
 from bulkreact.runs import store
 from bulkreact.runs.interruption import ShutdownRequest
+from bulkreact.settings import is_loopback
 from bulkreact.system_lock import system_lock
 from bulkreact.web.permissions import Person, Role
-from bulkreact.web.serve_settings import (
-    PublicUrl,
-    ServeSettings,
-    parse_approval_from,
-    parse_loopback,
-    parse_public_url,
-    parse_size,
-)
+from bulkreact.web.serve_settings import PublicUrl, ServeSettings, parse_public_url
 from bulkreact.wording import describe_error
 
 _LOCK = "serve.lock"
-_option = partial(click.option, show_default=True)
 # What the commands that the server starts are given; the options of a file and its verification come from its job.
 _PASSED = ("plan", "run", "resume", "retry", "verify", "doctor")
 _NOT_PASSED = frozenset({"verify", "order", "reports", "log_format", "notify_url", "notify_format", "check", "data"})
 _SHOWN = ("rate", "max_rows", "max_upload", "halt_on_failures", "halt_after", "verify", "verify_timeout", "max_outage")
-_PAGE_OPTIONS = (
-    _option("--host", type=Parser("ADDRESS", parse_loopback), default="127.0.0.1", help="The loopback address."),
-    _option("--port", type=click.IntRange(0, 65535), default=8765, help="0 takes a free port."),
-    _option(
-        "--sign-in",
-        type=click.Choice(["local", "practice"]),
-        default="local",
-        help="local: by a link that works once. practice: as made-up people, with --simulate alone.",
-    ),
-    click.option(
-        "--public-url",
-        type=Parser("URL", parse_public_url),
-        help="What browsers see behind a proxy; it may have a path.  [default: of host and port]",
-    ),
-    click.option(
-        "--data",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="The folder for uploads and the record.  [default: serve in the reports folder]",
-    ),
-    click.option(
-        "--approval-from",
-        type=Parser("N|never", parse_approval_from),
-        help="From how many rows on a second person must agree.  [default: 1, with local never]",
-    ),
-    _option("--max-upload", type=Parser("SIZE", parse_size), default="100MB", help="The largest file."),
-    _option("--session", type=DURATION, default="8h", help="How long a sign-in lasts at most."),
-    _option("--idle", type=DURATION, default="60m", help="How long it lasts without use."),
-    click.option("--time-zone", help="The zone of all times, like Europe/Berlin.  [default: the machine's]"),
-    _option("--continue/--no-continue", default=True, help="Continue interrupted runs when it starts."),
-    _option("--open/--no-open", default=False, help="Open the link in a browser."),
-    click.option("--check", is_flag=True, help="Prove the settings, the folder and the port, then end."),
-    click.option("--end-sessions", is_flag=True, help="Sign everybody out, then end."),
-)
 
 
 @click.command("serve", cls=ConfiguredCommand)
-@shared.combine_options(*_PAGE_OPTIONS)
+@shared.combine_options(*PAGE_OPTIONS, *ENTRA_OPTIONS)
 @shared.target_options
 @identity_options
 @shared.limit_options
@@ -109,7 +72,7 @@ def command(ctx: click.Context, /, **_: object) -> None:
     the link that signs you in; everything else goes to stderr.
     """
     params = ctx.params
-    _refuse_sign_in(params["sign_in"], params["approval_from"], is_simulated=params["simulate"])
+    _refuse_sign_in(params)
     if min(params["session"], params["idle"]) < 1:
         raise InputRefusedError("--session and --idle are at least 1s.")
     reports = params["reports"].absolute()
@@ -121,6 +84,7 @@ def command(ctx: click.Context, /, **_: object) -> None:
     with _only_server(data), _listening(params["host"], params["port"]) as listener:
         settings = _settings(ctx, reports, data, listener)
         if params["check"]:
+            _prove(settings)
             json_log.inform(params["log_format"], f"A server could start, at {settings.public_url.origin}.")
             return
         stopped = asyncio.Event()
@@ -148,9 +112,8 @@ async def _serve(
         link = f"{url}/auth/token?token={quote(site.link.token)}" if is_local else url
         echo(link)
         advice = " It works once; when it has been used, another is printed here." if is_local else ""
-        json_log.inform(
-            log_format, f"Open this link in a browser on this machine.{advice} Ctrl-C ends the server, runs go on."
-        )
+        where = "" if settings.entra else " on this machine"
+        json_log.inform(log_format, f"Open this link in a browser{where}.{advice} Ctrl-C ends the server, runs go on.")
         if params["open"]:
             await asyncio.to_thread(webbrowser.open, link)
         await stopped.wait()
@@ -161,8 +124,13 @@ def _settings(ctx: click.Context, reports: Path, data: Path, listener: socket.so
     # They are checked here, and not only by the processes that get them.
     shared.read_limits(ctx)
     host, port = listener.getsockname()[:2]
-    own_url = parse_public_url(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    own_host = host if is_loopback(host) else "127.0.0.1"
+    own_url = parse_public_url(f"http://{f'[{own_host}]' if ':' in own_host else own_host}:{port}")
     public_url: PublicUrl = params["public_url"] or own_url
+    entra = read_entra(params, os.environ) if params["sign_in"] == "entra" else None
+    if entra:
+        invocation_of(ctx).redactor.add(entra.secret.secret())
+        warn_of_exposed_files(ctx, entra.secret)
     tenant = params["tenant_id"] or ""
     name = store.operator()
     return ServeSettings(
@@ -185,6 +153,8 @@ def _settings(ctx: click.Context, reports: Path, data: Path, listener: socket.so
         facts=_facts(ctx, reports, data),
         verify=params["verify"],
         sign_in=params["sign_in"],
+        entra=entra,
+        trusted_proxies=frozenset(params["trusted_proxy"]),
         approval_from=_approval_from(params["sign_in"], params["approval_from"]),
     )
 
@@ -194,11 +164,28 @@ def _approval_from(sign_in: str, rows: int | None) -> int | None:
     return None if sign_in == "local" else (1 if rows is None else rows or None)
 
 
-def _refuse_sign_in(sign_in: str, approval_from: int | None, *, is_simulated: bool) -> None:
-    if sign_in == "local" and approval_from:
+def _refuse_sign_in(params: Mapping[str, object]) -> None:
+    sign_in = params["sign_in"]
+    if sign_in != "entra" and not is_loopback(str(params["host"])):
+        raise InputRefusedError(
+            "--host is no loopback address: other machines may reach the page with --sign-in entra alone."
+        )
+    if sign_in == "entra" and not (params["public_url"] or is_loopback(str(params["host"]))):
+        raise InputRefusedError("--sign-in entra needs --public-url, the https address that browsers see.")
+    if sign_in == "local" and params["approval_from"]:
         raise InputRefusedError("--approval-from needs several people, and --sign-in local knows one: leave it out.")
-    if sign_in == "practice" and not is_simulated:
+    if sign_in == "practice" and not params["simulate"]:
         raise InputRefusedError("--sign-in practice lets anybody in, as people who are made up: add --simulate.")
+
+
+def _prove(settings: ServeSettings) -> None:
+    if settings.entra:
+        from bulkreact.web.entra import prove  # noqa: PLC0415 - see above
+
+        try:
+            prove(settings.entra)
+        except CredentialsRefusedError as error:
+            raise CredentialsRefusedError(f"The app with which people sign in was refused. {error}") from None
 
 
 def _arguments(ctx: click.Context, command: str, reports: Path) -> Iterator[str]:

@@ -149,7 +149,8 @@ OPTION_GROUPS = {
             "session",
             "idle",
         ),
-        *("time_zone", "continue", "check", "end_sessions"),
+        *("time_zone", "continue", "check", "end_sessions", "web_tenant_id", "web_client_id", "web_client_secret_file"),
+        *("web_certificate_file", "trusted_proxy"),
     ),
     "Configuration": ("config", "profile", "version", "help"),
 }

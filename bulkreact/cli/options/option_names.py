@@ -50,7 +50,8 @@ OPTION_NAMES: dict[str, frozenset[str]] = {
     | WATCH_OPTIONS
     | frozenset(["approval_from", "check", "continue", "data", "end_sessions", "host", "idle", "max_upload", "open"])
     | {"log_format", "max_rows", "notify_format", "notify_url", "port", "public_url", "reports", "session", "sign_in"}
-    | {"time_zone", "verify"},
+    | {"time_zone", "verify", "trusted_proxy", "web_certificate_file", "web_client_id", "web_client_secret_file"}
+    | {"web_tenant_id"},
     "login": _SIGN_IN | {"browser", "refresh_token_stdin", "store"},
     "logout": _SIGN_IN,
     "doctor": _TARGET | _IDENTITY | _LIMITS | _HALT | WATCH_OPTIONS | {"verify", "json", "reports"},

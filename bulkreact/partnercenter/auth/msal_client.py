@@ -126,9 +126,14 @@ class MsalHttpClient:
 
 
 def application(
-    identity: Identity, secret: AppSecret | None, http_client: MsalHttpClient, cache: msal.TokenCache | None = None
+    identity: Identity,
+    secret: AppSecret | None,
+    http_client: MsalHttpClient,
+    cache: msal.TokenCache | None = None,
+    *,
+    offline: bool = True,
 ) -> msal.ClientApplication:
-    """Return MSAL's application, which reads the tenant's configuration at once.
+    """Return MSAL's application, which reads the tenant's configuration at once; ``offline`` asks for refresh tokens.
 
     Make a new one for each attempt: it caches answers, and would repeat a transient error for a minute.
     """
@@ -144,6 +149,7 @@ def application(
         token_cache=cache,
         # The authority comes from the settings: do not ask another host whether it is genuine.
         instance_discovery=False,
+        exclude_scopes=None if offline else ["offline_access"],
     )
 
 

@@ -7,7 +7,11 @@ import pytest
 
 from bulkreact.system_lock import system_lock
 from tests.support.program import Program
+from tests.support.signed_in import secret_app
+from tests.support.token_authority import CLIENT, SECRET, TENANT, Authority, key_pair
 from tests.support.web_server import read_link, start_server
+
+ENTRA = ("--web-client-id", CLIENT, "--web-tenant-id", TENANT)
 
 
 @pytest.mark.parametrize(
@@ -20,7 +24,14 @@ from tests.support.web_server import read_link, start_server
         (["--max-upload", "lots"], "size"),
         (["--public-url", "http://bulkreact.example.com"], "not encrypted"),
         (["--session", "0s"], "at least 1s"),
-        (["--sign-in", "entra"], "sign-in"),
+        (["--sign-in", "entra"], "--web-tenant-id"),
+        (["--sign-in", "entra", *ENTRA[:3], "contoso.example"], "GUID"),
+        (["--sign-in", "entra", *ENTRA], "BULKREACT_WEB_CLIENT_SECRET"),
+        (["--sign-in", "entra", *ENTRA, "--web-client-secret-file", "a", "--web-certificate-file", "b"], "one of"),
+        (["--sign-in", "entra", *ENTRA, "--web-client-secret-file", "file"], "empty"),
+        (["--sign-in", "entra", *ENTRA, "--host", "0.0.0.0"], "--public-url"),  # noqa: S104 - refused
+        (["--sign-in", "practice", "--host", "10.0.0.1"], "loopback"),
+        (["--trusted-proxy", "proxy.example"], "address"),
         (["--reports", "file"], "--reports"),
     ],
     ids=lambda value: str(value[0]) if isinstance(value, list) else "",
@@ -57,6 +68,28 @@ def test_settings_are_proven_without_serving(program: Program) -> None:
     ended = program("serve", "--end-sessions", "--data", "data")
     assert (checked.code, ended.code, "signed out" in ended.err) == (0, 0, True)
     assert (program.folder / "data").stat().st_mode & 0o777 == 0o700
+
+
+def test_the_app_is_proven_with_its_secret_or_certificate(program: Program, authority: Authority) -> None:
+    authority.directory.register(secret_app(certificates=[key_pair().certificate_pem]))
+    (program.folder / "right").write_text(SECRET)
+    (program.folder / "wrong").write_text("another-secret-5c0ffee")
+    (program.folder / "app.pem").write_text(key_pair().pem)
+    entra = ("serve", "--sign-in", "entra", "--port", "0", "--check", *ENTRA)
+    by_secret, by_certificate, refused = (
+        program(*entra, *secret)
+        for secret in (
+            ("--web-client-secret-file", "right"),
+            ("--web-certificate-file", "app.pem"),
+            ("--web-client-secret-file", "wrong"),
+        )
+    )
+    program.environment["BULKREACT_WEB_CLIENT_SECRET"] = SECRET
+    by_variable = program(*entra, "--public-url", "https://page.example/base")
+    assert (by_secret.code, by_certificate.code, by_variable.code) == (0, 0, 0), by_secret.err
+    assert "https://page.example" in by_variable.err
+    assert (refused.code, "AADSTS7000215" in refused.err, refused.out) == (3, True, "")
+    assert "another-secret" not in refused.err
 
 
 def test_the_link_comes_first_and_a_signal_ends_the_server_quietly(program: Program) -> None:
