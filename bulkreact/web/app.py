@@ -16,6 +16,7 @@ from bulkreact.web import (
     job_actions,
     job_pages,
     run_actions,
+    search_pages,
     session_pages,
     settings_pages,
     site_pages,
@@ -36,6 +37,7 @@ from bulkreact.web.site import SITE, Site
 from bulkreact.web.uploads import SILENCE_SECONDS
 
 _JOB = "/jobs/{number:[0-9]{1,9}}"
+_SEARCH = "/find/{search:[0-9]{1,9}}"
 VIEWS = (
     View("/", site_pages.show_home),
     View("/jobs", site_pages.list_jobs),
@@ -47,6 +49,8 @@ VIEWS = (
     View("/runs/{run}", site_pages.show_run),
     View("/runs/{run}/rows", site_pages.show_run_rows),
     View("/runs/{run}/files/{name}", site_pages.send_run_file),
+    View("/find", search_pages.show_find, Right.UPLOAD),
+    View(_SEARCH, search_pages.show_search, Right.UPLOAD),
     View("/help", site_pages.show_help),
     View("/help/{code}", site_pages.show_help),
     View("/template.{extension:csv|xlsx}", site_pages.send_template),
@@ -56,6 +60,8 @@ VIEWS = (
     View("/static/{name}", site_pages.send_static, None),
     View("/healthz", site_pages.say_healthy, None),
     View("/api/session", session_pages.show_session, None),
+    View(f"/api{_SEARCH}", search_pages.show_search, Right.UPLOAD),
+    View(f"/api{_SEARCH}/live", search_pages.show_live, Right.UPLOAD, polled=True),
     View("/api/jobs", site_pages.list_jobs),
     View(f"/api{_JOB}", job_pages.show_job),
     View(f"/api{_JOB}/live", job_pages.show_live, polled=True),
@@ -74,6 +80,9 @@ ACTS = (
     Act(f"{_JOB}/stop-now", run_actions.stop_now, Right.STOP),
     Act(f"{_JOB}/continue", run_actions.continue_run, Right.CONTINUE),
     Act(f"{_JOB}/verify", run_actions.verify, Right.VERIFY),
+    Act("/find", search_pages.find, Right.UPLOAD),
+    Act(f"{_SEARCH}/stop", search_pages.stop, Right.UPLOAD),
+    Act(f"{_SEARCH}/jobs", search_pages.make_job, Right.UPLOAD),
     Act("/settings/doctor", settings_pages.ask_doctor, Right.SETTINGS),
     Act("/settings/connection", settings_pages.test_connection, Right.SETTINGS, is_upload=True),
     Act("/auth/sign-out", session_pages.sign_out, Right.SEE),
@@ -127,6 +136,7 @@ async def serving(site: Site, listener: socket.socket, *, silence: float = SILEN
     async with asyncio.TaskGroup() as group:
         try:
             await site.checks.begin_again()
+            await site.searches.begin_again()
             tasks = [group.create_task(site.queue.work()), group.create_task(_clean(site))]
             factory = site.connections.limit(_server_of(runner))
             server = await asyncio.get_running_loop().create_server(factory, sock=listener)
@@ -138,6 +148,7 @@ async def serving(site: Site, listener: socket.socket, *, silence: float = SILEN
             for task in tasks:
                 task.cancel()
             await site.checks.close()
+            await site.searches.close()
             site.store.close()
 
 

@@ -19,9 +19,9 @@ from bulkreact.web.store import AddVersion
 from bulkreact.web.uploads import ReceivedFile, receive
 from bulkreact.wording import describe_error
 
-_KINDS = ("azure", "subscription", "auto")
+KINDS = ("azure", "subscription", "auto")
 _CHOICES: Mapping[str, tuple[str, ...]] = {
-    "kind": _KINDS,
+    "kind": KINDS,
     "hidden_rows": ("", "include", "skip"),
     "restore_auto_renew": ("yes", "no"),
     "order": ("input", "urgent"),
@@ -35,12 +35,18 @@ _encode = json.Encoder().encode
 
 async def upload(site: Site, visit: Visit) -> tuple[int, str]:
     """Make a job of a file."""
-    form, person = visit.form, visit.person
+    form = visit.form
     site.checks.refuse_long_line()
     note, kind = form.text("note", NOTE), _choice("kind", form.get("kind") or "azure")
+    await asyncio.to_thread(refuse_many, site, visit.person.id)
+    job = await add_job(site, visit, await _receive(site, form), kind=kind, note=note)
+    return 201, f"{site.base}/jobs/{job.number}"
+
+
+async def add_job(site: Site, visit: Visit, file: ReceivedFile, *, kind: str, note: str) -> WebJob:
+    """Make a job of a file that has arrived, and check it."""
+    person, now = visit.person, iso_milliseconds(site.now())
     options = {**OPTION_DEFAULTS, "kind": kind, "verify": "yes" if site.settings.verify else "no"}
-    await asyncio.to_thread(_refuse_many, site, person.id)
-    file, now = await _receive(site, form), iso_milliseconds(site.now())
     job = WebJob(
         number=0,
         state=JobState.CHECKING,
@@ -59,7 +65,7 @@ async def upload(site: Site, visit: Visit) -> tuple[int, str]:
     finally:
         file.path.unlink(missing_ok=True)
     site.checks.begin(job)
-    return 201, f"{site.base}/jobs/{job.number}"
+    return job
 
 
 async def replace_file(site: Site, visit: Visit) -> tuple[int, str]:
@@ -248,7 +254,8 @@ def _parsed(name: str, value: str) -> str:
         raise bad_field(name, str(error)) from None
 
 
-def _refuse_many(site: Site, person: str) -> None:
+def refuse_many(site: Site, person: str) -> None:
+    """Refuse a job of a person with many open ones."""
     states = [state for state in JobState if state not in _OVER]
     if sum(job.by_id == person for job in site.store.jobs_in(states)) >= _MOST_OPEN:
         raise bad_field("file", f"You have {_MOST_OPEN} open jobs. Withdraw what is not needed any more.")

@@ -92,7 +92,7 @@ async def _rows(site: Site, visit: Visit, job: WebJob) -> Document:
         raise bad_field("show", f"show is one of: {', '.join(_BEFORE_RUN)}.")
     if result is None:
         return _page(visit, [], None, show, _BEFORE_RUN)
-    after, per = _keyset(visit)
+    after, per = keyset(visit)
     folder = site.folders.version(job.number, job.version)
     values = {"code": visit.query("code"), "customer": visit.query("customer").lower(), "text": visit.query("q")}
 
@@ -109,7 +109,7 @@ async def run_rows(site: Site, visit: Visit, run_id: str, *, show: str = "all") 
     show = visit.query("show") or show
     if show not in _AFTER_RUN:
         raise bad_field("show", f"show is one of: {', '.join(_AFTER_RUN)}.")
-    after, per = _keyset(visit)
+    after, per = keyset(visit)
     row_filter = RowFilter(
         visit.query("status"),
         visit.query("code"),
@@ -132,8 +132,9 @@ async def run_rows(site: Site, visit: Visit, run_id: str, *, show: str = "all") 
         return _page(visit, [], None, show, tuple(_AFTER_RUN))
 
 
-def _keyset(visit: Visit) -> tuple[int, int]:
-    per = visit.number("per", default=_PER_PAGE, most=_MOST_PER_PAGE)
+def keyset(visit: Visit, default: int = _PER_PAGE) -> tuple[int, int]:
+    """Return after which row a page begins, and how many rows it has."""
+    per = visit.number("per", default=default, most=_MOST_PER_PAGE)
     if per < 1:
         raise bad_field("per", f"per is a number from 1 to {_MOST_PER_PAGE}.")
     return visit.number("after", default=0, most=_LARGEST), per

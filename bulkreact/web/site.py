@@ -31,6 +31,7 @@ from bulkreact.web.records import Version
 from bulkreact.web.refusals import RequestRefusedError, unknown
 from bulkreact.web.run_numbers import ProcessReport, RunNumbers
 from bulkreact.web.run_queue import RunQueue
+from bulkreact.web.searches import Searches
 from bulkreact.web.serve_settings import ServeSettings
 from bulkreact.web.sessions import Sessions, load_secret
 from bulkreact.web.store import STORE_NAME, RecordStore
@@ -94,6 +95,7 @@ class Site:
         self.link = OneTimeLink(announce, clock)
         self.checks = FileChecks(settings, self.store, self.folders, now, warn)
         self.queue = RunQueue(settings, self.store, self.folders, now, warn, inform)
+        self.searches = Searches(settings, now, warn)
         self.live = LiveRuns(settings.reports, now, clock)
         self.live_answers = LiveAnswers(self._live_document, lambda: self.store.revision, clock)
         self.doctor = DoctorResult()
@@ -179,6 +181,7 @@ class Site:
         for job in self.store.jobs_in(_NEVER_RAN):
             if job.changed_at < limit:
                 shutil.rmtree(self.folders.job(job.number), ignore_errors=True)
+        self.searches.remove_old_files(limit)
 
     def same_rows(self, job: WebJob, digest: str) -> list[SameRows]:
         """Return the jobs and runs that have the same rows as a job, those first that may still send them."""

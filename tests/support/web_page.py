@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -46,7 +46,13 @@ def free_socket() -> socket.socket:
 
 
 def settings_for(
-    folder: Path, listener: socket.socket, *, speed: str = "--rate=off", path: str = "", **changed: object
+    folder: Path,
+    listener: socket.socket,
+    *,
+    speed: str = "--rate=off",
+    path: str = "",
+    discover: Sequence[str] = ("--simulate",),
+    **changed: object,
 ) -> ServeSettings:
     """Return settings of a server that practises, with runs that are as fast as they can be unless that is changed."""
     url = parse_public_url(f"http://127.0.0.1:{listener.getsockname()[1]}{path}")
@@ -75,6 +81,7 @@ def settings_for(
             "retry": (*own, speed, *_FAST),
             "verify": own,
             "doctor": (*own, "--simulate"),
+            "discover": (*discover, speed),
         },
         "environment": {},
         "facts": (("rate", "off"),),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aiohttp import ClientSession, CookieJar
 
+from tests.support.discovery_server import DiscoveryServer
 from tests.support.instants import KILLED_SCRIPT, Instant
 from tests.support.program import PROJECT, Partner, Program
 from tests.support.web_page import Page
@@ -56,7 +57,7 @@ def read_link(process: "subprocess.Popen[str]") -> str:
 @contextmanager
 def restarted(
     program: Program,
-    partner: Partner,
+    partner: Partner | DiscoveryServer,
     port: int,
     *arguments: str,
     instant: Instant | None = None,
@@ -74,7 +75,7 @@ def restarted(
 
 @asynccontextmanager
 async def server_process(
-    program: Program, partner: Partner | None = None, *arguments: str, instant: Instant | None = None
+    program: Program, partner: Partner | DiscoveryServer | None = None, *arguments: str, instant: Instant | None = None
 ) -> AsyncIterator[tuple[Page, "subprocess.Popen[str]"]]:
     """Yield a page of a server in a process of its own, which is ended at the end unless it is dead."""
     target = ["--base-url", partner.base_url] if partner else ["--simulate"]

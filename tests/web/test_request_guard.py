@@ -14,7 +14,14 @@ from bulkreact.web.app import ACTS, VIEWS
 from bulkreact.web.request_guard import HEADERS, Act, SignInForm, View
 from tests.support.web_page import Page, serving_page, table
 
-ADDRESSES = {"number:[0-9]{1,9}": "1", "name": "x", "run": "x", "code": "x", "extension:csv|xlsx": "csv"}
+ADDRESSES = {
+    "number:[0-9]{1,9}": "1",
+    "search:[0-9]{1,9}": "1",
+    "name": "x",
+    "run": "x",
+    "code": "x",
+    "extension:csv|xlsx": "csv",
+}
 
 
 def address(route: View | Act | SignInForm) -> str:

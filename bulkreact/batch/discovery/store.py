@@ -239,6 +239,19 @@ class DiscoveryStore:
         return int(self.connection.execute(sql).fetchone()[0])
 
 
+def is_discovering(reports: Path) -> bool:
+    """Return whether a process reads customers in a reports folder."""
+    locks = reports.glob("discover-*.sqlite3.lock")
+    return any(RemovableLock(lock, lock.with_name(_GUARD)).is_held() for lock in locks)
+
+
+def read_stored(reports: Path, now: datetime) -> Iterator[Discovered]:
+    """Yield what unfinished discoveries in a reports folder have read so far."""
+    for path in reports.glob("discover-*.sqlite3"):
+        with DiscoveryStore(path, now=now) as store:
+            yield from store.rows()
+
+
 def _unreadable(path: Path, error: Exception) -> InputRefusedError:
     return InputRefusedError(
         f"The progress of an earlier discovery, {path}, cannot be read: {describe_error(error)}. Start again with --new."

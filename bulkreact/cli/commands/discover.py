@@ -19,6 +19,7 @@ from bulkreact.cli.commands.discover_customers import (
     write_output,
 )
 from bulkreact.cli.options import shared
+from bulkreact.cli.options.automation import wait_option
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import layout_options, read_layout
 from bulkreact.cli.options.param_types import Parser
@@ -92,6 +93,7 @@ def _customer(text: str) -> str:
 @shared.reports_option
 @click.option("--progress/--no-progress", default=None, help="Show a progress bar.  [default: on a terminal]")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing when all is well.")
+@wait_option
 @shared.control_option
 @click.pass_context
 def command(ctx: click.Context, /, **_: object) -> None:

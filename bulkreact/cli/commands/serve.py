@@ -37,7 +37,7 @@ from bulkreact.wording import describe_error
 
 _LOCK = "serve.lock"
 # What the commands that the server starts are given; the options of a file and its verification come from its job.
-_PASSED = ("plan", "run", "resume", "retry", "verify", "doctor")
+_PASSED = ("plan", "run", "resume", "retry", "verify", "doctor", "discover")
 _NOT_PASSED = frozenset({"verify", "order", "reports", "log_format", "notify_url", "notify_format", "check", "data"})
 _SHOWN = ("rate", "max_rows", "max_upload", "halt_on_failures", "halt_after", "verify", "verify_timeout", "max_outage")
 

@@ -30,8 +30,11 @@ from bulkreact.runs.result_files import WrittenResults
 from bulkreact.runs.state_dir import state_folder
 from bulkreact.timestamps import utc_now
 
+wait_option = option(
+    "--wait", is_flag=True, help="Wait for another run against the same partner, instead of exit code 5."
+)
 unattended_options = combine_options(
-    option("--wait", is_flag=True, help="Wait for another run against the same partner, instead of exit code 5."),
+    wait_option,
     option(
         json_log.OPTION,
         type=click.Choice(["text", json_log.JSON]),

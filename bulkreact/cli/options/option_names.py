@@ -35,7 +35,7 @@ OPTION_NAMES: dict[str, frozenset[str]] = {
     | _IDENTITY
     | _LIMITS
     | _TABLE
-    | {"complete", "control", "customer", "customers", "new", "out", "progress", "quiet", "reports", "status"},
+    | {"complete", "control", "customer", "customers", "new", "out", "progress", "quiet", "reports", "status", "wait"},
     "run": _TARGET | _RESUME | _INPUT | {"limit", "plan", "new", "run_id", "sha256"},
     "plan": _TARGET | _IDENTITY | _LIMITS | _INPUT | {"json", "keep", "online", "out", "sha256"},
     "resume": _RESUME | _TRUST,
