@@ -29,8 +29,8 @@ _SECRET_LOCATIONS = {
     "refresh_token": "BULKREACT_REFRESH_TOKEN for one 'bulkreact login', which stores it",
     "certificate_password": "BULKREACT_CERTIFICATE_PASSWORD, or a file that certificate_password_file names",
 }
-# doctor and plan show what run would do, so they use its table too.
-INCLUDED_TABLES = {"doctor": "run", "plan": "run", "serve": "run"}
+# doctor and plan show what run would do, so they use its table too; audit reads what serve has written.
+INCLUDED_TABLES = {"doctor": "run", "plan": "run", "serve": "run", "audit": "serve"}
 
 # The names of each command's long options, by its own.
 OptionNames = Mapping[str, Collection[str]]

@@ -35,6 +35,7 @@ class ChainCheck:
 
     def __init__(self, known_head: str = "") -> None:
         self.head = FIRST
+        self.count = 0
         self.first_bad: int | None = None
         self.has_known_head = known_head in {"", FIRST}
         self._known_head = known_head
@@ -51,6 +52,7 @@ class ChainCheck:
         follows = line.number == self._next and stored.before == self.head
         if not follows or stored.hash != chain_hash(self.head, line):
             self.break_off(line.number)
+        self.count += 1
         self.head, self._next = stored.hash, line.number + 1
         self.has_known_head |= stored.hash == self._known_head
 

@@ -1,16 +1,17 @@
 """Appends lines to the audit trail in a server's record, and reads it without disturbing the server."""
 
-import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from msgspec import convert
 
-from bulkreact.web.audit import FIRST, AuditLine, ChainedLine, chain_hash
+from bulkreact.errors import InputRefusedError
+from bulkreact.web.audit import FIRST, AuditLine, ChainCheck, ChainedLine, chain_hash
 from bulkreact.web.jobs import WebJob
 from bulkreact.web.records import Actor
+from bulkreact.wording import describe_error
 
 _NAMES = AuditLine.__struct_fields__
 _APPEND = f"INSERT INTO audit VALUES ({', '.join('?' for _ in range(len(_NAMES) + 2))})"  # noqa: S608 - our own names
@@ -20,6 +21,7 @@ _ALL = ", ".join(
     f"CAST({name} AS INTEGER)" if name in _NUMBERS else f"coalesce(CAST({name} AS TEXT), '')"
     for name in (*_NAMES, "before", "hash")
 )
+_SELECT = f"SELECT {_ALL} FROM audit ORDER BY number"  # noqa: S608 - our own names
 
 
 def append_line(
@@ -44,13 +46,24 @@ def _last(connection: sqlite3.Connection) -> tuple[int, str]:
     return (int(row[0]), str(row[1])) if row else (0, FIRST)
 
 
-@contextmanager
-def open_trail(path: Path) -> Iterator[Iterator[ChainedLine]]:
-    """Yield all lines of the trail in a record, the first one first; sqlite3.Error if they cannot be read."""
-    # In a read-only folder SQLite opens a WAL database without its log only as immutable.
-    at_rest = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+def check_trail(path: Path, known_head: str, show: Callable[[ChainedLine], None]) -> ChainCheck:
+    """Read the trail of a record from its first line on, show each line, and return whether the chain is whole.
+
+    InputRefusedError if there is nothing that can be read.
+    """
+    check = ChainCheck(known_head)
+    # Of a record without a log SQLite would make one, which the server's user could perhaps not write.
+    at_rest = not path.with_name(f"{path.name}-wal").exists()
     address = f"{path.absolute().as_uri()}?{'immutable=1' if at_rest else 'mode=ro'}"
-    with closing(sqlite3.connect(address, uri=True)) as connection:
-        connection.text_factory = lambda content: content.decode("utf-8", "replace")
-        rows = connection.execute(f"SELECT {_ALL} FROM audit ORDER BY number")  # noqa: S608 - our own names
-        yield (ChainedLine(convert(row[:-2], AuditLine), *row[-2:]) for row in rows)
+    try:
+        with closing(sqlite3.connect(address, uri=True)) as connection:
+            connection.text_factory = lambda content: content.decode("utf-8", "replace")
+            for row in connection.execute(_SELECT):
+                stored = ChainedLine(convert(row[:-2], AuditLine), *row[-2:])
+                check.add(stored)
+                show(stored)
+    except sqlite3.OperationalError as error:
+        raise InputRefusedError(f"{path} has no audit trail that can be read: {describe_error(error)}.") from None
+    except sqlite3.DatabaseError:
+        check.break_off()
+    return check

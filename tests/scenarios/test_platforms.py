@@ -53,6 +53,7 @@ def commands(url: str) -> list[tuple[list[str], int]]:
         (["prune", "--older-than", "0s", "--yes"], 0),
         (["simulator", "--help"], 0),
         (["serve", "--simulate", "--check"], 0),
+        (["audit"], 2),
     ]
 
 

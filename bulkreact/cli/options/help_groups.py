@@ -18,6 +18,7 @@ COMMAND_GROUPS = {
     "Look": {
         "status": "Show the state of a run, also while it is running.",
         "results": "Write a run's result files again from its journal.",
+        "audit": "Show who did what on the web page, and whether that record is whole.",
         "explain": "Explain an error code or a status: what it means and what to do.",
         "help": "Show the options and examples of a command.",
         "guide": "Show the manual, chapter by chapter.",
@@ -150,7 +151,7 @@ OPTION_GROUPS = {
             "idle",
         ),
         *("time_zone", "continue", "check", "end_sessions", "web_tenant_id", "web_client_id", "web_client_secret_file"),
-        *("web_certificate_file", "trusted_proxy"),
+        *("web_certificate_file", "trusted_proxy", "head"),
     ),
     "Configuration": ("config", "profile", "version", "help"),
 }
@@ -236,6 +237,10 @@ EXAMPLES: dict[str, dict[str, str]] = {
     "results": {
         "bulkreact results": "Write the result files of the latest run again.",
         "bulkreact results 63ed --to copy --xlsx": "Write them into another folder, with a workbook.",
+    },
+    "audit": {
+        "bulkreact audit": "The whole trail; exit code 1 when it was changed.",
+        "bulkreact audit --data /srv/serve --json": "Of a server with a folder of its own, for programs.",
     },
     "explain": {
         "bulkreact explain 900337 unknown 404": "An error code, a status of a row and an HTTP status.",

@@ -58,6 +58,7 @@ OPTION_NAMES: dict[str, frozenset[str]] = {
     "status": frozenset({"all", "json", "reports", "watch"}),
     "prune": frozenset({"older_than", "reports", "yes"}),
     "results": frozenset({"reports", "to", "trust_folder", "xlsx"}),
+    "audit": frozenset({"data", "head", "json", "reports"}),
     "explain": _NONE,
     "guide": frozenset({"plain"}),
     "help": _NONE,
