@@ -206,7 +206,7 @@ async def practising(folder: Path, *people: str, **changed: object) -> AsyncIter
     values = {"sign_in": "practice", "approval_from": 1, "signed_in": False} | changed
     async with serving_page(folder, **values) as page, AsyncExitStack() as stack:  # type: ignore[arg-type]
         # Tests are faster than people.
-        page.site.requests = Bucket(10_000, 1.0)
+        page.site.requests = page.site.sign_ins = Bucket(10_000, 1.0)
         pages = list[OwnPage]()
         for person in people:
             client = await stack.enter_async_context(ClientSession(cookie_jar=CookieJar(unsafe=True)))
