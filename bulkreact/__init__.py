@@ -3,3 +3,4 @@
 __version__ = "0.1.0"
 # What every request of the program calls itself.
 USER_AGENT = f"bulkreact/{__version__}"
+CONFIG_FILE_NAME = "bulkreact.toml"

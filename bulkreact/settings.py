@@ -34,7 +34,6 @@ RESOURCES = BASE_URLS
 
 DEFAULT_LOCALE = "en-US"
 LATEST_RUN = "latest"
-CONFIG_FILE_NAME = "bulkreact.toml"
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,253}", re.ASCII)
 _RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?:\s*/\s*(min|s))?", re.ASCII)
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)", re.ASCII)

@@ -2,11 +2,11 @@
 
 import os
 import re
-import shlex
-import subprocess
-import textwrap
 from math import ceil
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # The kinds of SQLite's errors that do not come from a mistake of this program.
 _DATABASE_ERRORS = {
@@ -56,7 +56,7 @@ def estimate_duration(seconds: float) -> str:
     return f"about {said}"
 
 
-def printable(text: Path | str) -> str:
+def printable(text: "Path | str") -> str:
     """Return text from outside on one line: control, direction and undecodable characters are escaped."""
     line = str(text)
     if line.isprintable():
@@ -71,6 +71,8 @@ def printable_lines(text: str) -> str:
 
 def wrap_lines(text: str, width: int) -> str:
     """Return text wrapped between words, each line with its indentation; ids, paths and codes are never broken."""
+    import textwrap  # noqa: PLC0415 - the list of commands needs none
+
     lines = list[str]()
     for line in text.split("\n"):
         indentation = " " * (len(line) - len(line.lstrip(" ")))
@@ -111,17 +113,21 @@ def describe_refusal(error: OSError) -> str:
     return f"{describe_error(error)}{where}. Fix the cause, then try again."
 
 
-def shell_quote(argument: Path | str, *, windows: bool = os.name == "nt") -> str:
+def shell_quote(argument: "Path | str", *, windows: bool = os.name == "nt") -> str:
     """Return a path or another argument quoted for the shell, on one line; a path never begins like an option."""
     text = str(argument)
-    if isinstance(argument, Path) and text.startswith("-"):
+    if not isinstance(argument, str) and text.startswith("-"):
         text = f".{os.sep}{text}"
     if windows:
         return _quote_for_windows(text)
+    import shlex  # noqa: PLC0415 - the list of commands needs none
+
     return shlex.quote(text) if text.isprintable() else f"$'{''.join(map(_escape, text))}'"
 
 
 def _quote_for_windows(text: str) -> str:
+    import subprocess  # noqa: PLC0415 - the list of commands needs none
+
     line = subprocess.list2cmdline([text])
     if line.startswith('"') or not _SPECIAL.search(text):
         return line

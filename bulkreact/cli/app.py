@@ -3,19 +3,15 @@
 import io
 import os
 import sys
-import traceback
 from importlib import import_module
 
 import click
 
 from bulkreact import __version__
-from bulkreact.cli.command import configuration_options
-from bulkreact.cli.error_exit import ErrorExit
 from bulkreact.cli.help_text import suggest_command, suggest_option, write_commands
-from bulkreact.cli.invocation import Invocation, invocation_of, secrets_of
+from bulkreact.cli.invocation import Invocation, invocation_of
+from bulkreact.cli.options.configuration import configuration_options
 from bulkreact.cli.options.help_groups import COMMANDS
-from bulkreact.cli.output import json_log
-from bulkreact.cli.output.terminal import echo
 
 _PROGRAM = "bulkreact"
 
@@ -81,20 +77,24 @@ _bulkreact.params.extend(configuration_options(expose=True))
 
 def exit_code(signals: list[int] | None = None) -> int:
     """Run the command of the command line; turn every error into a message and its exit code."""
-    invocation = Invocation([] if signals is None else signals)
+    invocation = Invocation(signals)
     try:
-        invocation.redactor.add(*secrets_of(os.environ))
         code = _bulkreact.main(prog_name=_PROGRAM, standalone_mode=False, obj=invocation)
         sys.stdout.flush()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the only handler that turns a bug of ours into its exit code
-        ended = ErrorExit.of(error)
-        _print(invocation, error, ended)
-        return ended.code
+        return _report(invocation, error)
     return code if isinstance(code, int) else 0
 
 
-def _print(invocation: Invocation, error: BaseException, ended: ErrorExit) -> None:
-    """Print why the command ends, as text or as a JSON line."""
+def _report(invocation: Invocation, error: BaseException) -> int:
+    """Print why the command ends, as text or as a JSON line; return its exit code."""
+    import traceback  # noqa: PLC0415 - most commands end well
+
+    from bulkreact.cli.error_exit import ErrorExit  # noqa: PLC0415 - see above
+    from bulkreact.cli.output import json_log  # noqa: PLC0415 - see above
+    from bulkreact.cli.output.terminal import echo  # noqa: PLC0415 - see above
+
+    ended = ErrorExit.of(error)
     as_json = json_log.json_requested(invocation.log_format, sys.argv[1:], os.environ)
     redact = invocation.redactor.redact
     message, trace = redact(ended.message), redact("".join(traceback.format_exception(error)) if ended.is_bug else "")
@@ -113,3 +113,4 @@ def _print(invocation: Invocation, error: BaseException, ended: ErrorExit) -> No
         case _:
             prefix = "Error: " if isinstance(error, Exception) and not ended.is_bug else trace
             echo(f"{prefix}{message}", err=True)
+    return ended.code

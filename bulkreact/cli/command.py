@@ -9,40 +9,24 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from bulkreact import CONFIG_FILE_NAME
 from bulkreact.cli import config_file
 from bulkreact.cli.config_file import INCLUDED_TABLES, NOT_IN_FILES, Configuration, FileValue
 from bulkreact.cli.help_text import suggest_option, write_examples, write_options, write_run_names
+from bulkreact.cli.options.configuration import PREFIX, configuration_options
 from bulkreact.cli.options.help_groups import RUN_METAVAR
 from bulkreact.cli.options.option_names import OPTION_NAMES
 from bulkreact.cli.options.paths import OutputFile
 from bulkreact.cli.output import json_log
 from bulkreact.errors import InputRefusedError
-from bulkreact.settings import CONFIG_FILE_NAME
 from bulkreact.timestamps import utc_now
 
 if TYPE_CHECKING:
     from bulkreact.partnercenter.auth.access import AuthorizedAccess
     from bulkreact.runs.control_folder import ControlFolder
 
-_PREFIX = "BULKREACT"
 _WEBHOOKS = ("ping", "notify_url")
 _ADDRESSES = ("base_url", "authority", *_WEBHOOKS)
-
-
-def configuration_options(*, expose: bool) -> list[click.Parameter]:
-    """Return the options that name the configuration file and its profile; ``expose`` passes them to the function."""
-    return [
-        click.Option(
-            ["--config"],
-            type=click.Path(dir_okay=False, path_type=Path),
-            envvar=f"{_PREFIX}_CONFIG",
-            expose_value=expose,
-            help=f"The configuration file.  [default: {CONFIG_FILE_NAME} in this folder, if there is one]",
-        ),
-        click.Option(
-            ["--profile"], envvar=f"{_PREFIX}_PROFILE", expose_value=expose, help="The file's profile to use."
-        ),
-    ]
 
 
 class SharedOption(click.Option):
@@ -55,7 +39,7 @@ class SharedOption(click.Option):
     def envvar_names(self, ctx: click.Context) -> list[str]:
         """Return the names of its variables, the most specific first."""
         commands = [name for name in (ctx.info_name, INCLUDED_TABLES.get(str(ctx.info_name)), "") if name is not None]
-        return ["_".join(filter(None, (_PREFIX, name.upper(), str(self.name).upper()))) for name in commands]
+        return ["_".join(filter(None, (PREFIX, name.upper(), str(self.name).upper()))) for name in commands]
 
 
 class CommandContext(click.Context):

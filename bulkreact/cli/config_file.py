@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from bulkreact import CONFIG_FILE_NAME
 from bulkreact.errors import InputRefusedError
 from bulkreact.file_access import foreign_access, foreign_writers
-from bulkreact.settings import CONFIG_FILE_NAME
 from bulkreact.wording import shell_quote
 
 _PROFILES = "profiles"

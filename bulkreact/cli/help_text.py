@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection
-from difflib import get_close_matches
 from typing import Never
 
 import click
@@ -61,7 +60,7 @@ def write_examples(command: str, formatter: click.HelpFormatter) -> None:
 
 def suggest_command(name: str, ctx: click.Context) -> Never:
     """Raise a usage error for a command that does not exist, with the nearest one."""
-    near = OTHER_COMMANDS.get(name.lower()) or next(iter(get_close_matches(name.lower(), COMMANDS, n=1)), "")
+    near = OTHER_COMMANDS.get(name.lower()) or _nearest(name.lower(), COMMANDS)
     suggestion = f"Did you mean 'bulkreact {near}'?" if near else "'bulkreact --help' lists all commands."
     raise click.UsageError(f"There is no command {name!r}. {suggestion}", ctx)
 
@@ -70,12 +69,19 @@ def suggest_option(error: click.NoSuchOption, known: Collection[str], ctx: click
     """Raise a usage error for an option that does not exist, with what does what it may have meant."""
     name = error.option_name
     near = next((option for option in sorted(known) if len(name) > len("--x") and option.startswith(name)), "")
-    near = near or next(iter(get_close_matches(name, known, n=1)), "")
+    near = near or _nearest(name, known)
     advice = OTHER_NAMES.get(name.lower()) or (f"did you mean {near}?" if near else "")
     suggestion = (
         f" {advice[0].upper()}{advice[1:].rstrip('.?')}{'?' if advice.endswith('?') else '.'}" if advice else ""
     )
     raise click.UsageError(f"There is no option {name}.{suggestion}", ctx)
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    """Return the known name that is most like a mistyped one, empty if none is."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only mistakes need it
+
+    return next(iter(get_close_matches(name, known, n=1)), "")
 
 
 def _name(option: click.Option) -> str:

@@ -1,13 +1,15 @@
 """What is known about a program invocation before its command runs."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from urllib.parse import unquote
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import click
 
-from bulkreact.redaction import Redactor
+if TYPE_CHECKING:
+    from bulkreact.redaction import Redactor
 
 # The variables that hold secrets; the modules that read them take long to import.
 _SECRETS = (
@@ -20,17 +22,27 @@ _SECRETS = (
 _UNUSUAL = 16
 
 
-@dataclass(slots=True)
 class Invocation:
     """The signals received so far, the value of --log-format as soon as it is parsed, and the secrets known so far."""
 
-    signals: list[int] = field(default_factory=list)
-    log_format: str = ""
-    redactor: Redactor = field(default_factory=Redactor)
+    def __init__(self, signals: list[int] | None = None) -> None:
+        self.signals = [] if signals is None else signals
+        self.log_format = ""
+
+    @cached_property
+    def redactor(self) -> "Redactor":
+        """Return what hides secrets; those in the environment are known to it from the start."""
+        from bulkreact.redaction import Redactor  # noqa: PLC0415 - the list of commands needs none
+
+        redactor = Redactor()
+        redactor.add(*secrets_of(os.environ))
+        return redactor
 
 
 def secrets_of(environment: Mapping[str, str]) -> Iterator[str]:
     """Yield the secrets in environment variables: those of this program, and the credentials of proxies."""
+    from urllib.parse import unquote  # noqa: PLC0415 - the list of commands needs none
+
     yield from (environment.get(name, "").strip() for name in _SECRETS)
     for name, value in environment.items():
         if name.lower().endswith("_proxy") and "@" in value:

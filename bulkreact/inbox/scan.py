@@ -5,10 +5,10 @@ import os
 import stat
 from dataclasses import dataclass
 
+from bulkreact import CONFIG_FILE_NAME
 from bulkreact.errors import FileRefusedError, InputRefusedError
 from bulkreact.inbox.folder import Folder, is_link
 from bulkreact.inbox.foreign_file import FileSnapshot, read_unchanged
-from bulkreact.settings import CONFIG_FILE_NAME
 from bulkreact.wording import printable
 
 DONE = "done"

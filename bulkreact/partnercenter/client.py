@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 
 from aiohttp import (
     ClientConnectorCertificateError,
@@ -50,6 +51,8 @@ _CHUNK = 1 << 16
 # Gateways add cookies of 9 kB and headers by the hundred.
 _HEADER_SIZE = 1 << 18
 _HEADERS = 1024
+# They hide nothing, and to search them costs as much as a call's timer.
+_PHRASES = frozenset(status.phrase for status in HTTPStatus)
 
 
 class Client:
@@ -129,12 +132,12 @@ class Client:
             return self._no_response(error, sent=True, code="connection-lost")
         # Names are case-insensitive; repeated headers matter only in errors.
         received = response.headers if response.ok else _join_headers(response.headers)
-        return Response(
-            response.status,
-            self._redactor.redact(response.reason or ""),
-            received,
-            await self._redact_body(body, is_cut=len(body) >= cap),
-        )
+        reason = response.reason or ""
+        if reason not in _PHRASES:
+            reason = self._redactor.redact(reason)
+        if body:
+            body = await self._redact_body(body, is_cut=len(body) >= cap)
+        return Response(response.status, reason, received, body)
 
     def _no_response(self, error: Exception, *, sent: bool, code: str) -> NoResponse:
         if refusal := find_refusal(error, host=self._origin.host or "", proxy=self._proxy):
@@ -146,8 +149,6 @@ class Client:
         return self._sent_ids.name_another(named, request)
 
     async def _redact_body(self, body: bytes, *, is_cut: bool) -> bytes:
-        if not body:
-            return body
         # A long list would keep the calls of others waiting.
         if len(body) > _CHUNK:
             return await asyncio.to_thread(redact_body, body, self._redactor, is_cut=is_cut)

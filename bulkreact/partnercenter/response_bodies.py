@@ -36,6 +36,9 @@ class ResourceStatus:
     status: str
 
 
+_NO_RESOURCE = ResourceStatus("", "")
+
+
 def decode(body: bytes) -> str:
     """Return the text of a body in UTF-8 or UTF-16, with or without a BOM; undecodable bytes are replaced."""
     return body.decode(json.detect_encoding(body), "replace")
@@ -43,6 +46,8 @@ def decode(body: bytes) -> str:
 
 def parse(body: bytes) -> object:
     """Return the JSON value of a body, or None if it is not JSON."""
+    if not body:
+        return None
     try:
         value: object = json.loads(decode(body))
     except (ValueError, RecursionError):
@@ -83,7 +88,7 @@ def error_details(body: bytes, reason: str) -> ErrorDetails:
 
 def read_resource(body: bytes) -> ResourceStatus:
     """Return the id and status of the resource in a body."""
-    return resource_status(parse(body))
+    return resource_status(parse(body)) if body else _NO_RESOURCE
 
 
 def resource_status(value: object) -> ResourceStatus:

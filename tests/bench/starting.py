@@ -22,10 +22,13 @@ def measure(workspace: Workspace) -> Iterator[Row]:
     }
     spent = replace(workspace, repetitions=workspace.rows(_TURNS, least=1) * workspace.repetitions + 1).alternate(sides)
     seconds = {name: [run.seconds for run in runs[1:]] for name, runs in spent.items()}
-    detail = {"seconds": seconds["help"], "other_seconds": seconds["click"]}
-    limit = Threshold(most=2.5)
-    yield Row("bulkreact --help", "import click", ratios(seconds["help"], seconds["click"]), limit, detail=detail)
-    yield Row("10 simulated rows", "-", tuple(seconds["run"]), unit="s")
+    cpu = {name: [run.cpu for run in runs[1:]] for name, runs in spent.items()}
+    for figures, title in ((seconds, "bulkreact --help"), (cpu, "bulkreact --help: CPU")):
+        detail = {"seconds": figures["help"], "other_seconds": figures["click"]}
+        against, limit = "import click", Threshold(most=1.5)
+        yield Row(title, against, ratios(figures["help"], figures["click"]), limit, detail=detail)
+    detail = {"cpu": cpu["run"]}
+    yield Row("10 simulated rows", "-", tuple(seconds["run"]), Threshold(most=0.55), unit="s", detail=detail)
 
 
 def _simulated(workspace: Workspace) -> Spent:

@@ -120,8 +120,9 @@ class Workspace:
 
     @property
     def _environment(self) -> dict[str, str]:
-        state = str(self.folder / "state")
-        return {**os.environ, "BULKREACT_ACCESS_TOKEN": _TOKEN, "BULKREACT_STATE_DIR": state}
+        # What is installed has its bytecode beside it.
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return {**inherited, "BULKREACT_ACCESS_TOKEN": _TOKEN, "BULKREACT_STATE_DIR": str(self.folder / "state")}
 
 
 def ratios(figures: Sequence[float], others: Sequence[float]) -> tuple[float, ...]:

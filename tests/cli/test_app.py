@@ -22,6 +22,33 @@ def test_help_and_version_import_nothing_heavy(arguments: tuple[str, ...]) -> No
     assert process.stdout.splitlines()[-1] == "[]"
 
 
+def test_the_list_of_commands_loads_nothing_of_the_program_but_its_commands_and_options() -> None:
+    code = (
+        "import sys; sys.argv[1:] = ['--help']\n"
+        "from bulkreact.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'msgspec', 'tomllib', 'json', 'pathlib', 'subprocess', 'urllib.parse', 'traceback'}\n"
+        "print(sorted(heavy & set(sys.modules) | {name for name in sys.modules if name.startswith('bulkreact.')}))"
+    )
+    process = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.splitlines()[-1] == str(
+        [
+            "bulkreact.cli",
+            "bulkreact.cli.app",
+            "bulkreact.cli.help_text",
+            "bulkreact.cli.invocation",
+            "bulkreact.cli.options",
+            "bulkreact.cli.options.configuration",
+            "bulkreact.cli.options.help_groups",
+            "bulkreact.cli.output",
+            "bulkreact.cli.output.streams",
+            "bulkreact.errors",
+            "bulkreact.wording",
+        ]
+    )
+
+
 def test_looking_at_a_run_loads_neither_tables_nor_the_network() -> None:
     code = (
         "import sys; sys.argv[1:] = ['status', '--reports', 'none']\n"

@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 import pytest
 
+from bulkreact import CONFIG_FILE_NAME
 from bulkreact.cli.options.help_groups import COMMANDS
 from bulkreact.guide import TOPICS
 from bulkreact.models import Status
 from bulkreact.partnercenter.auth import credential_source
 from bulkreact.partnercenter.network import CERTIFICATE_VARIABLES
-from bulkreact.settings import CONFIG_FILE_NAME
 from bulkreact.sheets.result_columns import RESULT_COLUMNS
 from tests.support.generated_guide import GUIDE, PARTS, generated
 from tests.support.program import PROJECT, Program

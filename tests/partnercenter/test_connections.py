@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import select
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,13 @@ from tests.support.program import CANARY
 from tests.support.raw_server import listening
 
 Headers = dict[str, str]
+
+
+@pytest.fixture(params=["asked", "read"], autouse=True)
+def _unread_data(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the system be asked for unread data, or have the event loop read it, as on Windows."""
+    if request.param == "read":
+        monkeypatch.delattr(select, "poll", raising=False)
 
 
 def call(number: int, *, attempt: int = 0) -> Request:
