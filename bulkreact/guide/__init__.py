@@ -5,7 +5,17 @@ from pathlib import Path
 _FOLDER = Path(__file__).parent
 # In the order in which one reads them.
 TOPICS = (
-    *("getting-started", "input", "results", "when-it-stops", "credentials", "unattended", "web", "reference"),
+    *(
+        "getting-started",
+        "input",
+        "results",
+        "when-it-stops",
+        "credentials",
+        "unattended",
+        "web",
+        "team-server",
+        "reference",
+    ),
     *("simulator", "how-a-run-works", "scale", "security", "contributing", "changes"),
 )
 

@@ -1,10 +1,7 @@
 """The guide's schedules: every line of cron and every unit is used as written."""
 
 import re
-import shlex
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,13 +9,12 @@ import pytest
 
 from tests.support.inboxes import drop_file, file_names, inbox_folder
 from tests.support.program import PROJECT, Partner, Program, ProgramResult
+from tests.support.systemd_units import arguments_of, read_units, started_by, verify
 from tests.support.token_authority import SECRET, TENANT, Authority
 from tests.support.webhook_receiver import Receiver, receiving
 
 GUIDE = (PROJECT / "bulkreact" / "guide" / "unattended.md").read_text()
-UNITS = {
-    Path(match[1]).name: match[0] for match in re.finditer(r"(?<=```ini\n)# (\S+?),?(?: .*)?\n(?:.*\n)*?(?=```)", GUIDE)
-}
+UNITS = read_units("unattended")
 CRONTAB = GUIDE.partition("```crontab\n")[2].partition("```")[0].splitlines()
 LINES = [line.split(maxsplit=5)[5] for line in CRONTAB if not line.startswith("BULKREACT")]
 
@@ -27,14 +23,6 @@ LINES = [line.split(maxsplit=5)[5] for line in CRONTAB if not line.startswith("B
 def receiver() -> Iterator[Receiver]:
     with receiving() as running:
         yield running
-
-
-def arguments_of(command: str, folder: Path) -> list[str]:
-    """Return what a command gives the program, with its folders below another one."""
-    arguments = re.sub(r" > .*", "", command.partition(".venv/bin/bulkreact ")[2])
-    for path in ("/var/lib/prometheus/node-exporter", "%d"):
-        arguments = arguments.replace(path, str(folder))
-    return shlex.split(arguments)
 
 
 def test_there_are_schedules_to_be_tested() -> None:
@@ -93,23 +81,12 @@ def test_the_service_works_and_is_silent_when_all_is_well(program: Program, auth
 
 def run_unit(program: Program, unit: str) -> ProgramResult:
     """Do what a unit's ExecStart says."""
-    (command,) = re.findall(r"^ExecStart=(.*)$", UNITS[unit], re.MULTILINE)
-    return program(*arguments_of(command, program.folder), "--rate", "off")
+    return program(*started_by(UNITS[unit], program.folder), "--rate", "off")
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
-    for name, text in UNITS.items():
-        # The executable and the folder must be there.
-        there = text.replace("/srv/bulkreact/.venv/bin/bulkreact", sys.executable).replace("/srv/bulkreact", "/")
-        (tmp_path / name).write_text(there)
-    verified = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", *sorted(map(str, tmp_path.iterdir()))],  # noqa: S607 - wherever it is installed
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
+    assert verify({**UNITS, **read_units("team-server")}, tmp_path) == (0, "", "")
 
 
 def test_every_option_for_schedules_is_in_the_guide(program: Program) -> None:
