@@ -52,6 +52,11 @@ def find_difference(
     return next((f"{what} has changed" for what, (before, now) in found.items() if before != now), None)
 
 
+def still_holds(approval: Approval, now: datetime) -> bool:
+    """Return whether what was agreed to may still be sent, as far as it was not."""
+    return approval.decision != REJECTED and not is_over(approval.at, HOLDS_FOR, now)
+
+
 def is_over(since: str, duration: timedelta, now: datetime) -> bool:
     """Return whether a time began so long ago."""
     return since < iso_milliseconds(now - duration)

@@ -31,7 +31,7 @@ _AT_ONCE = 2
 _MOST_WAITING = 20
 _SECONDS = 600.0
 _EXAMPLES = 5
-_CUSTOMERS = 50
+CUSTOMERS = 50
 _DIED = FileRefusal(
     "not-readable",
     "The file could not be read within 2 GB and 10 minutes. Is it the right file? Save it again as CSV UTF-8.",
@@ -145,7 +145,7 @@ class FileChecks:
                 if plan.invalid:
                     _write_problems(folder / PROBLEMS, rows.all_problems())
                 groups = tuple(rows.problem_groups(examples=_EXAMPLES))
-                customers = rows.customers(limit=_CUSTOMERS)
+                customers = rows.customers(limit=CUSTOMERS)
                 names = {id_: plan.customer_names[id_] for id_, _ in customers if id_ in plan.customer_names}
                 return FileCheck(replace(plan, customer_names=names), groups, customers, soonest, within)
         except (JournalUnreadableError, OSError):

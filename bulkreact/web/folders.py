@@ -51,9 +51,9 @@ class JobFolders:
         arrived.replace(target)
         sync_folder(target.parent)
 
-    def copy_file(self, number: int, version: int, name: str, before: int) -> None:
-        """Let a version have the same file as an earlier one, without keeping its bytes twice where that is possible."""
-        source, target = self.input(number, before, name), self._new_input(number, version) / name
+    def copy_file(self, number: int, version: int, source: Path) -> None:
+        """Let a version have the same file as another one, without keeping its bytes twice where that is possible."""
+        target = self._new_input(number, version) / source.name
         try:
             target.hardlink_to(source)
         except OSError:

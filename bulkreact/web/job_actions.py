@@ -92,7 +92,7 @@ async def change_options(site: Site, visit: Visit) -> tuple[int, str]:
     now = iso_milliseconds(site.now())
 
     def make(number: int, present: int, /) -> Version:
-        site.folders.copy_file(number, present, version.file, version.version)
+        site.folders.copy_file(number, present, site.folders.input(number, version.version, version.file))
         return Version(
             job=number,
             version=present,

@@ -18,7 +18,15 @@ from bulkreact.web.page_request import Visit, json_response, wants_json
 from bulkreact.web.plan_file import FIELD_OF_REFUSAL
 from bulkreact.web.refusals import RequestRefusedError, bad_field, unknown
 from bulkreact.web.site import Site
-from bulkreact.web.views import Document, checked_row, job_document, live_document, problem_text, result_row
+from bulkreact.web.views import (
+    Document,
+    checked_row,
+    describe_retry,
+    job_document,
+    live_document,
+    problem_text,
+    result_row,
+)
 
 _PER_PAGE, _MOST_PER_PAGE = 50, 500
 _LARGEST = 2**53
@@ -53,6 +61,7 @@ async def show_job(site: Site, visit: Visit) -> web.StreamResponse:
         page=rows,
         refused_field=FIELD_OF_REFUSAL.get(view.refused.code, "") if view.refused else "",
         problem_text=problem_text,
+        describe_retry=describe_retry,
     )
     return html(page)
 
@@ -85,6 +94,9 @@ async def show_rows(site: Site, visit: Visit) -> web.StreamResponse:
 async def _rows(site: Site, visit: Visit, job: WebJob) -> Document:
     if job.run_id and (site.settings.reports / job.run_id).is_dir():
         return await run_rows(site, visit, job.run_id)
+    if job.retry_of and (parent := await asyncio.to_thread(site.store.job, job.retry_of)):
+        # Until its own run is there it has the rows of the other one.
+        return await run_rows(site, visit, parent.run_id or "", show="attention")
     versions = await asyncio.to_thread(site.store.versions, job.number)
     result = result_of(versions[-1])
     show = visit.query("show") or "problems"

@@ -118,9 +118,19 @@ class WebJob(Struct, frozen=True, kw_only=True):
         return self.state in _OPEN
 
     @property
+    def holds_rows(self) -> bool:
+        """Return whether nobody else may send its rows: they may still be sent here."""
+        return self.is_open and self.cause is not StopCause.REFUSED
+
+    @property
     def is_verifying(self) -> bool:
         """Return whether its rows are only looked at: the sending has ended before."""
         return self.state in {JobState.RUNNING, JobState.STOPPING} and self.exit_code is not None
+
+    @property
+    def waits_to_continue(self) -> bool:
+        """Return whether it waits for approval of sending the rest of its rows: some were sent before."""
+        return self.state is JobState.WAITING and self.run_id is not None
 
     @property
     def is_active(self) -> bool:
@@ -172,7 +182,7 @@ TRANSITIONS: dict[JobState, dict[JobEvent, JobState]] = {
     | {JobEvent.STARTED: JobState.RUNNING, JobEvent.ENDED: JobState.STOPPED, JobEvent.LAPSED: JobState.WAITING},
     JobState.RUNNING: _AT_WORK,
     JobState.STOPPING: _AT_WORK,
-    JobState.STOPPED: {JobEvent.CONTINUED: JobState.QUEUED},
+    JobState.STOPPED: {JobEvent.CONTINUED: JobState.QUEUED, JobEvent.REQUESTED: JobState.WAITING},
     JobState.FINISHED: {JobEvent.VERIFY: JobState.RUNNING, JobEvent.RETRIED: JobState.FINISHED},
     JobState.WITHDRAWN: {},
     JobState.EXPIRED: {},
@@ -192,8 +202,18 @@ CONTINUED_AT_START = frozenset({StopCause.SYSTEM, StopCause.OUTAGE})
 
 def is_possible(job: WebJob, event: JobEvent) -> bool:
     """Return whether an event can happen to a job."""
-    # What a run has refused is not what was checked, and never will be.
-    return event in TRANSITIONS[job.state] and not (event is JobEvent.CONTINUED and job.cause is StopCause.REFUSED)
+    if event not in TRANSITIONS[job.state]:
+        return False
+    match event:
+        case JobEvent.CONTINUED:
+            # What a run has refused is not what was checked, and never will be.
+            return job.cause is not StopCause.REFUSED
+        case JobEvent.REPLACED | JobEvent.OPTIONS:
+            # The rows of a retry are those of another job.
+            return job.retry_of is None and not job.waits_to_continue
+        case JobEvent.WITHDRAWN:
+            return not job.waits_to_continue
+    return True
 
 
 def step(job: WebJob, happening: Happening) -> WebJob | EventRefusal:
@@ -208,7 +228,10 @@ def step(job: WebJob, happening: Happening) -> WebJob | EventRefusal:
             name = happening.name or job.name
             changed = replace(changed, name=name, version=job.version + 1, run_id=None, queued_at="")
         case JobEvent.SUBMITTED | JobEvent.APPROVED:
-            changed = replace(changed, run_id=happening.run_id, queued_at=now, stop_by="", exit_code=None)
+            run_id = job.run_id or happening.run_id
+            changed = replace(changed, run_id=run_id, queued_at=now, stop_by="", exit_code=None)
+        case JobEvent.REJECTED | JobEvent.EXPIRED if job.waits_to_continue:
+            changed = replace(changed, state=JobState.STOPPED, cause=StopCause.PERSON)
         case JobEvent.CONTINUED:
             changed = replace(changed, queued_at=now, stop_by="", exit_code=None)
         case JobEvent.STOP | JobEvent.STOP_NOW:

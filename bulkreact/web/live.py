@@ -115,6 +115,7 @@ def final_numbers(folder: Path) -> RunNumbers:
         watchable=steps["watchable"],
         retryable=steps["retryable"],
         failed=steps["failed"],
+        taken=steps["taken"],
         look=_failed_look(session, latest),
     )
 
@@ -127,8 +128,10 @@ def _failed_look(session: SessionRecord | None, latest: SessionRecord | None) ->
 
 
 def _possible_steps(row: ResultRow) -> Iterator[str]:
-    """Yield what can still be done with a row, nothing if a retry has taken it."""
+    """Yield what can still be done with a row, or that a retry has taken it."""
     if row.transferred_to:
+        if row.outcome.status is not Status.DUPLICATE:
+            yield "taken"
         return
     if row.outcome.status in WATCHED:
         yield "watchable"

@@ -26,17 +26,18 @@ async def stop_now(site: Site, visit: Visit) -> tuple[int, str]:
 
 
 async def continue_run(site: Site, visit: Visit) -> tuple[int, str]:
-    """Put a stopped run into the line again."""
-    return await _queue(site, visit, JobEvent.CONTINUED)
+    """Put a stopped run into the line again, or let it wait for approval if that of its first part is too old."""
+    event = await asyncio.to_thread(site.queue.event_of_continuing, visit.job)
+    return await _queue(site, visit, JobEvent.CONTINUED, event)
 
 
 async def verify(site: Site, visit: Visit) -> tuple[int, str]:
     """Let a process read how the rows of a run stand now; nothing is sent."""
-    return await _queue(site, visit, JobEvent.VERIFY)
+    return await _queue(site, visit, JobEvent.VERIFY, JobEvent.VERIFY)
 
 
-async def _queue(site: Site, visit: Visit, event: JobEvent) -> tuple[int, str]:
-    await present_version(site, visit, event)
+async def _queue(site: Site, visit: Visit, pressed: JobEvent, event: JobEvent) -> tuple[int, str]:
+    await present_version(site, visit, pressed)
     await change_job(site, visit, event)
     site.queue.wake()
     return 200, f"{site.base}/jobs/{visit.job.number}"

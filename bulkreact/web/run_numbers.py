@@ -56,9 +56,9 @@ class Reason(Struct, frozen=True, rename={"message": "words"}):
 class RunNumbers(Struct, frozen=True):
     """The numbers of a run; ``counts`` are settled rows by status, ``reasons`` the most frequent ones.
 
-    Of the rows that no retry has taken: those that looking again may change (``watchable``), those that another attempt
-    may settle (``retryable``), and the others that failed (``failed``). ``look`` is how the latest look at them has
-    failed, empty if it has not.
+    ``taken`` are the rows that a retry has taken; of the others looking again may change those that are ``watchable``,
+    another attempt may settle those that are ``retryable``, and ``failed`` are the rest of those that failed. ``look`` is
+    how the latest look at them has failed, empty if it has not.
     """
 
     rows: int = 0
@@ -77,6 +77,7 @@ class RunNumbers(Struct, frozen=True):
     watchable: int = 0
     retryable: int = 0
     failed: int = 0
+    taken: int = 0
     look: str = ""
 
     @property

@@ -14,7 +14,7 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.runs.control_folder import STOP
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web import processes, run_watch
-from bulkreact.web.approvals import APPROVED, HOLDS_FOR, WAITS_FOR, find_difference, is_over
+from bulkreact.web.approvals import APPROVED, HOLDS_FOR, WAITS_FOR, find_difference, is_over, still_holds
 from bulkreact.web.downloads import APPROVAL, PLAN_NAME, copy_approval
 from bulkreact.web.file_checks import options_of, read_digest
 from bulkreact.web.folders import JobFolders
@@ -68,7 +68,8 @@ class RunQueue:
         if self._settings.continue_runs:
             for job in await asyncio.to_thread(self._store.jobs_in, [JobState.STOPPED]):
                 if job.cause in CONTINUED_AT_START and job.target == self._settings.target:
-                    await asyncio.to_thread(self._happen, job, JobEvent.CONTINUED)
+                    event = await asyncio.to_thread(self.event_of_continuing, job)
+                    await asyncio.to_thread(self._happen, job, event)
 
     async def work(self) -> NoReturn:
         """Take over what the server before has left, then look at the jobs for as long as this one runs."""
@@ -91,6 +92,13 @@ class RunQueue:
         """Bring every job up to date with its process, and start the next one if none is at work."""
         async with self._lock:
             await asyncio.to_thread(self._look)
+
+    def event_of_continuing(self, job: WebJob) -> JobEvent:
+        """Return what continuing a job means: its rest is sent, or waits for approval if the first one is too old."""
+        approval = self._store.latest_approval(job.number, job.version)
+        if approval and (still_holds(approval, self._now()) or not self._settings.needs_approval(approval.rows)):
+            return JobEvent.CONTINUED
+        return JobEvent.REQUESTED
 
     async def withdraw(self, job: WebJob, actor: Actor, comment: str) -> WebJob | EventRefusal:
         """Withdraw a job that waits for its turn; one of which rows were sent before is stopped instead."""
@@ -200,7 +208,7 @@ class RunQueue:
         version = self._store.versions(job.number)[-1]
         approval = self._store.latest_approval(job.number, job.version)
         arguments = self._arguments(job, version, job.run_id or "")
-        if arguments[0] == "run" and (difference := self._find_difference(job, version, approval)):
+        if arguments[0] in {"run", "retry"} and (difference := self._find_difference(job, version, approval)):
             self._warn(f"No. {job.number} is not run: {difference}.")
             self._happen(job, JobEvent.ENDED, exit_code=InputRefusedError.exit_code)
             return

@@ -35,7 +35,7 @@ from bulkreact.web.searches import Searches
 from bulkreact.web.serve_settings import ServeSettings
 from bulkreact.web.sessions import Sessions, load_secret
 from bulkreact.web.store import STORE_NAME, RecordStore
-from bulkreact.web.views import Document, JobView, SameRows, describe_same, describe_same_run, live_document
+from bulkreact.web.views import Document, JobView, Retry, SameRows, describe_same, describe_same_run, live_document
 
 _AT_WORK = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.STOPPING})
 _NEVER_RAN = (JobState.UNUSABLE, JobState.READY, JobState.REJECTED, JobState.WITHDRAWN, JobState.EXPIRED)
@@ -136,6 +136,7 @@ class Site:
             numbers=numbers,
             files=[(name, path.stat().st_size) for name, path in files],
             may=allowed_actions(job, person, self.settings.target, makers),
+            retries=await self._retries(job),
         )
 
     async def _live_document(self, number: int) -> Document:
@@ -149,6 +150,16 @@ class Site:
         return live_document(
             JobView(job=job, simulated=simulated, queue_position=position, report=report, numbers=numbers)
         )
+
+    async def _retries(self, job: WebJob) -> list[Retry]:
+        """Return the jobs that take rows of a job."""
+        found = list[Retry]()
+        for other in await asyncio.to_thread(self.store.retries, job.number):
+            version = await asyncio.to_thread(self.store.version, other.number, other.version)
+            result = result_of(version)
+            numbers = await self.numbers(other, ProcessReport())
+            found.append(Retry(other, result.plan.valid if result else 0, numbers))
+        return found
 
     async def _look_at(self, job: WebJob) -> tuple[WebJob, ProcessReport, RunNumbers | None]:
         """Return a job and how its run stands; one whose rows are being sent is not in the line any more."""
@@ -171,7 +182,7 @@ class Site:
                 return None
             check = await asyncio.to_thread(lambda: result_of(self.store.versions(job.number)[-1]))
             return RunNumbers(rows=check.plan.rows) if check else None
-        if job.state in _AFTER_RUN:
+        if job.state in _AFTER_RUN or job.waits_to_continue:
             return await self.live.final(job.run_id)
         return await self.live.present(job.run_id, report) if job.state in _AT_WORK else None
 

@@ -85,14 +85,48 @@ class RecordStore:
 
     def create_job(self, job: WebJob, make_version: AddVersion, actor: Actor) -> WebJob:
         """Store a new job with its first version; return it with its number."""
-        with self._writing() as connection:
-            (number,) = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM jobs").fetchone()
-            job = replace(job, number=number)
-            version = make_version(job.number, job.version)
-            self._insert("jobs", job)
-            self._insert("versions", version)
+        with self._writing():
+            job, version = self._add_job(job, make_version)
             self._audit(actor, job, "uploaded", version.sha256, job.created_at, status=201)
         return job
+
+    def create_retry(
+        self,
+        job: WebJob,
+        make_version: AddVersion,
+        actor: Actor,
+        *,
+        detail: str,
+        approval: Approval | None,
+        publish: Callable[[WebJob, str], None],
+    ) -> WebJob | EventRefusal:
+        """Store a job that takes rows of the one that it names, if that has ended and no other one takes rows of it.
+
+        ``approval`` is what allows it, None if it waits for one; ``publish`` gets the job and the head of the trail.
+        """
+        with self._writing():
+            happening = Happening(event=JobEvent.RETRIED, now=job.created_at)
+            parent = step(self._job(job.retry_of or 0), happening)
+            if isinstance(parent, EventRefusal):
+                return parent
+            if any(other.holds_rows for other in self.retries(parent.number)):
+                return EventRefusal(parent.state, happening.event)
+            job, _ = self._add_job(job, make_version)
+            head = self._audit(actor, job, "retried", detail, job.created_at, status=201)
+            if approval:
+                self._insert("approvals", replace(approval, job=job.number))
+                publish(job, head)
+            self._update(parent)
+            self._audit(actor, parent, "retried", f"in No. {job.number}", job.created_at)
+        return job
+
+    def _add_job(self, job: WebJob, make_version: AddVersion) -> tuple[WebJob, Version]:
+        (number,) = self._connection.execute("SELECT coalesce(max(number), 0) + 1 FROM jobs").fetchone()
+        job = replace(job, number=number)
+        version = make_version(job.number, job.version)
+        self._insert("jobs", job)
+        self._insert("versions", version)
+        return job, version
 
     def change(
         self,
@@ -155,6 +189,10 @@ class RecordStore:
         """Return the jobs in one of the states, in the order in which they were queued or made."""
         marks = ", ".join("?" for _ in states)
         return self._select(WebJob, f"jobs WHERE state IN ({marks}) ORDER BY queued_at, number", *states)
+
+    def retries(self, number: int) -> list[WebJob]:
+        """Return the jobs that take rows of a job, the first one first."""
+        return self._select(WebJob, "jobs WHERE retry_of = ? ORDER BY number", number)
 
     def newest_jobs(self, *, before: int, limit: int) -> list[WebJob]:
         """Return jobs with a number below ``before``, the newest first."""

@@ -12,7 +12,7 @@ from bulkreact.web.jobs import JobActivity, JobState, WebJob
 from bulkreact.web.plan_file import OPTION_DEFAULTS, FileCheck, FileRefusal
 from bulkreact.web.records import Approval, Version
 from bulkreact.web.run_numbers import ProcessReport, RunNumbers
-from bulkreact.web.texts import progress_sentence
+from bulkreact.web.texts import STATES, progress_sentence
 from bulkreact.wording import plural
 
 Document = dict[str, object]
@@ -27,6 +27,14 @@ class SameRows(Struct, frozen=True):
     is_open: bool
     job: int | None = None
     run: str | None = None
+
+
+class Retry(Struct, frozen=True):
+    """A job that takes rows of another one: how many, and how its run stands."""
+
+    job: WebJob
+    rows: int
+    numbers: RunNumbers | None
 
 
 class JobView(Struct, frozen=True, kw_only=True):
@@ -48,6 +56,23 @@ class JobView(Struct, frozen=True, kw_only=True):
     makers: Mapping[str, str] = {}
     files: Sequence[tuple[str, int]] = ()
     may: Sequence[str] = ()
+    retries: Sequence[Retry] = ()
+
+    @property
+    def retryable(self) -> int:
+        """Return how many rows another attempt may settle, also of those that a retry has taken and not settled."""
+        return sum(numbers.retryable for numbers in self._ended_numbers())
+
+    @property
+    def failed(self) -> int:
+        """Return how many other rows failed, also of those that a retry has taken."""
+        return sum(numbers.failed for numbers in self._ended_numbers())
+
+    def _ended_numbers(self) -> list[RunNumbers]:
+        """Return the numbers of the run and its retries; none while a retry may still send its rows."""
+        if any(retry.job.holds_rows for retry in self.retries):
+            return []
+        return [numbers for numbers in (self.numbers, *(retry.numbers for retry in self.retries)) if numbers]
 
     @property
     def changed_options(self) -> list[tuple[str, str]]:
@@ -78,7 +103,7 @@ def job_document(view: JobView) -> Document:
         "queue": _queue(view),
         "run": _run(view),
         "retry_of": job.retry_of,
-        "retries": [],
+        "retries": [retry.job.number for retry in view.retries],
         "files": [{"name": name, "bytes": size} for name, size in view.files],
         "may": list(view.may),
     }
@@ -218,6 +243,13 @@ def describe_same_run(run_id: str, created_at: str, well: int) -> SameRows:
     """Return the warning of a run with the same rows that the page did not make."""
     message = f"The same rows were run on {created_at[:10]} ({run_id}): {plural(well, 'row')} ended well."
     return SameRows(message, is_open=False, run=run_id)
+
+
+def describe_retry(retry: Retry, numbers: RunNumbers) -> str:
+    """Return what has become of the rows that another job has taken of one with certain numbers."""
+    of = numbers.retryable + numbers.failed + numbers.taken
+    now = f"{retry.numbers.well:,} ended well" if retry.numbers else STATES[retry.job.state].lower()
+    return f"{retry.rows:,} of {of:,} retried in No. {retry.job.number}: {now}"
 
 
 def named_cells(header: Sequence[str], cells: Sequence[str]) -> dict[str, str]:

@@ -43,6 +43,9 @@ def test_every_sequence_of_events_keeps_to_the_table(events: list[tuple[JobEvent
             continue
         assert not job.is_verifying or after.state in {JobState.STOPPING, JobState.FINISHED}
         expected = {TRANSITIONS[job.state][event]} | ({JobState.FINISHED} if event is JobEvent.ENDED else set())
+        # What was sent in part is never withdrawn, and no other file takes its place.
+        assert not job.waits_to_continue or after.run_id == job.run_id
+        expected |= {JobState.STOPPED} if job.waits_to_continue else set()
         assert after.state in expected
         assert (after.cause is not None) == (after.state is JobState.STOPPED)
         assert after.run_id or after.state not in {JobState.QUEUED, JobState.RUNNING, JobState.STOPPED}
@@ -95,6 +98,21 @@ def test_a_look_that_fails_leaves_its_run_finished(code: int | None, expected: i
         after = step(before, Happening(event=JobEvent.ENDED, now=NOW, exit_code=code))
         assert isinstance(after, WebJob)
         assert (after.state, after.exit_code) == (JobState.FINISHED, expected)
+
+
+@pytest.mark.parametrize("event", [JobEvent.REJECTED, JobEvent.EXPIRED])
+def test_a_rest_that_nobody_approves_stays_stopped(event: JobEvent) -> None:
+    stopped = replace(JOB, state=JobState.STOPPED, run_id="run", cause=StopCause.SYSTEM)
+    waiting = step(stopped, Happening(event=JobEvent.REQUESTED, now=NOW))
+    assert isinstance(waiting, WebJob)
+    everything = Person("ben", "Ben", tuple(Role))
+    assert allowed_actions(waiting, everything, "simulated", ()) == ["approve", "reject"]
+    approved = step(waiting, Happening(event=JobEvent.APPROVED, now=NOW, run_id="another"))
+    refused = step(waiting, Happening(event=event, now=NOW))
+    assert isinstance(approved, WebJob)
+    assert isinstance(refused, WebJob)
+    assert (approved.state, approved.run_id) == (JobState.QUEUED, "run")
+    assert (refused.state, refused.cause, refused.run_id) == (JobState.STOPPED, StopCause.PERSON, "run")
 
 
 def test_what_a_run_has_refused_is_never_continued() -> None:
