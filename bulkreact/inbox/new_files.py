@@ -176,7 +176,7 @@ class NewFileProcessor:
     def _publish(self, file: NewFile, draft: Path, access: AuthorizedAccess, known: frozenset[str]) -> None:
         """Confirm and create the run of a new file."""
         job, reporter, entry = self.sweep.job, self.sweep.reporter, file.entry
-        finalize(draft, file.metadata)
+        finalize(draft, file.metadata, file.loaded.traits)
         input_file, metadata = file.loaded.input_file, file.metadata
         reporter.info(input_file.remark)
         reporter.problems(input_file)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from bulkreact.batch.journal.journal import create
 from bulkreact.batch.journal.row_pages import RowProblem
+from bulkreact.batch.journal.row_traits import ANY_TRAITS, RowTraits
 from bulkreact.batch.journal.swapped_ids import CODE, flag_swapped_ids, input_digest
 from bulkreact.errors import FileRefusedError, InputRefusedError, RefusalCode, RefusalFacts
 from bulkreact.runs.next_steps import input_arguments
@@ -34,11 +35,12 @@ _CHUNK = 1 << 20
 class LoadedInput:
     """An input whose rows are in a draft's journal; ``digest`` leaves out the invalid ones.
 
-    ``arguments`` are the options that read a file of the same layout.
+    ``traits`` are what the rows may have, ``arguments`` the options that read a file of the same layout.
     """
 
     input_file: "InputFile"
     digest: str
+    traits: RowTraits = ANY_TRAITS
     arguments: tuple[str, ...] = ()
 
 
@@ -105,10 +107,10 @@ def load_input(
             )
             if on_problem:
                 input_file.on_error = partial(_pass_on, on_problem, input_file.source)
-            create(folder, input_file.rows())
+            traits = create(folder, input_file.rows())
             input_file.check_bytes()
             digest = input_file.digest
-            if swapped := flag_swapped_ids(folder):
+            if traits.may_have_swapped_ids and (swapped := flag_swapped_ids(folder)):
                 input_file.add_errors(
                     RowError(row.number, (CellError(CODE, row.column, row.value, row.reason),)) for row in swapped
                 )
@@ -120,7 +122,7 @@ def load_input(
         public = error.public if isinstance(error, FileRefusedError) else ""
         facts = error.facts if isinstance(error, FileRefusedError) else RefusalFacts(RefusalCode.UNREADABLE)
         raise FileRefusedError(str(error), public=public or quotable, facts=facts) from None
-    return LoadedInput(input_file, digest, input_arguments(options.input))
+    return LoadedInput(input_file, digest, traits, input_arguments(options.input))
 
 
 def _pass_on(on_problem: Callable[[RowProblem], None], source: "SourceFormat", error: RowError) -> None:

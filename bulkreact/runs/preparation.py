@@ -81,7 +81,7 @@ def prepare_run(
             run_id, name, loaded, connection.service, access, command="run", row_limit=options.row_limit, now=now
         )
         metadata = structs.replace(correcting(metadata, options.corrects), operator=connection.operator)
-        finalize(draft, metadata)
+        finalize(draft, metadata, loaded.traits)
         if options.plan:
             options.plan.compare(loaded.digest, planned_targets(draft), name=input_file.name)
         reporter.info(input_file.remark)

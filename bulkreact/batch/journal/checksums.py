@@ -17,9 +17,14 @@ def checksum(*values: Stored) -> int:
     return crc32(_encode(values))
 
 
+def checksum_of(values: tuple[Value, ...]) -> int:
+    """Return the checksum of a record's values."""
+    return crc32(_encode(values))
+
+
 def with_checksum(values: tuple[Value, ...]) -> tuple[Value, ...]:
     """Return a record's values with their checksum behind them."""
-    return (*values, crc32(_encode(values)))
+    return (*values, checksum_of(values))
 
 
 def checksum_sql(table: str, columns: Iterable[str], **changed: str) -> str:

@@ -18,6 +18,7 @@ from bulkreact.batch.journal.integrity import check_journal
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.batch.journal.metadata import RunMetadata, insert_metadata, load_metadata
 from bulkreact.batch.journal.reading import JournalReader
+from bulkreact.batch.journal.row_traits import ANY_TRAITS, RowTraits
 from bulkreact.batch.journal.seal import seal, upgrade
 from bulkreact.batch.journal.writer import connect_sqlite, translating_write_errors
 from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError, JournalUnreadableError
@@ -151,8 +152,8 @@ class Journal(JournalReader):
             self.connection.execute(sql, values)
 
 
-def create(folder: Path, rows: Iterable[InputRow]) -> None:
-    """Create a journal in a folder, with the rows of an input but no metadata yet."""
+def create(folder: Path, rows: Iterable[InputRow]) -> RowTraits:
+    """Create a journal in a folder, with the rows of an input but no metadata yet; return what the rows may have."""
     path = folder / JOURNAL_NAME
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     connection = connect_sqlite(path)
@@ -163,20 +164,22 @@ def create(folder: Path, rows: Iterable[InputRow]) -> None:
     except sqlite3.Error:
         connection.close()
         raise
-    insert_rows(connection, rows)
+    traits = insert_rows(connection, rows)
     with closing(connection):
         connection.execute("COMMIT")
+    return traits
 
 
-def finalize(folder: Path, metadata: RunMetadata) -> None:
+def finalize(folder: Path, metadata: RunMetadata, traits: RowTraits = ANY_TRAITS) -> None:
     """Mark duplicates and rows beyond the limit, and store the metadata: the run can start."""
     with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        if connection.execute(schema.MARK_DUPLICATES).rowcount:
+        if traits.may_have_duplicates and connection.execute(schema.MARK_DUPLICATES).rowcount:
             for statement in schema.ADOPT_FROM_DUPLICATES:
                 connection.execute(statement)
-        connection.execute(schema.SEPARATE_REQUEST_IDS)
-        if connection.execute(schema.FIND_SUBSCRIPTIONS).fetchone()[0]:
+        if traits.may_have_request_ids:
+            connection.execute(schema.SEPARATE_REQUEST_IDS)
+        if traits.may_have_subscriptions and connection.execute(schema.FIND_SUBSCRIPTIONS).fetchone()[0]:
             for statement in schema.INDEX_SUBSCRIPTIONS:
                 connection.execute(statement)
         if metadata.row_limit is not None:

@@ -54,10 +54,11 @@ def finished(source: Path, folder: Path, *, base_url: str, left: int) -> None:
 
 def _journal(source: Path, folder: Path, *, run_id: str, base_url: str) -> tuple[RunMetadata, int]:
     input_file = InputFile(source, max_rows=10_000_000)
-    create(folder, input_file.rows())
-    flag_swapped_ids(folder)
+    traits = create(folder, input_file.rows())
+    if traits.may_have_swapped_ids:
+        flag_swapped_ids(folder)
     run = _metadata(input_file, run_id=run_id, base_url=base_url)
-    finalize(folder, run)
+    finalize(folder, run, traits)
     return run, input_file.count
 
 
