@@ -41,6 +41,7 @@ class Notification:
     headline: str
     sentences: Sequence[str]
     content: Mapping[str, object] | None
+    title: str = ""
 
     @property
     def line(self) -> str:
@@ -90,7 +91,8 @@ def teams_card(notification: Notification) -> dict[str, object]:
         "weight": "bolder",
         "wrap": True,
         "color": "good" if success else "attention",
-        "text": f"bulkreact: {'all is well' if success else f'exit code {notification.exit_code}'}",
+        "text": notification.title
+        or f"bulkreact: {'all is well' if success else f'exit code {notification.exit_code}'}",
     }
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
@@ -110,6 +112,8 @@ def teams_card(notification: Notification) -> dict[str, object]:
             *([_plain("; ".join(first_ones(customers, "more")), "customers to look at")] if customers else []),
         ],
     }
+    if url := content.get("url"):
+        card["actions"] = [{"type": "Action.OpenUrl", "title": "Open", "url": url}]
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return {"type": "message", "attachments": [attachment]}
 

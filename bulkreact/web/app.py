@@ -139,7 +139,9 @@ async def serving(site: Site, listener: socket.socket, *, silence: float = SILEN
         try:
             await site.checks.begin_again()
             await site.searches.begin_again()
-            tasks = [group.create_task(site.queue.work()), group.create_task(_clean(site))]
+            work = [site.queue.work(), _clean(site)]
+            work += [site.notifications.work()] if site.settings.notify else []
+            tasks = [group.create_task(each) for each in work]
             factory = site.connections.limit(_server_of(runner))
             server = await asyncio.get_running_loop().create_server(factory, sock=listener)
             # Not as a context: from Python 3.12 on its end waits for connections, which the runner closes later.

@@ -6,6 +6,9 @@ from hashlib import sha256
 from msgspec import Struct
 
 FIRST = "0" * 64
+# What lines say, and nobody else in them, after which a job waits for a second person.
+WAITS = "waits for approval"
+LEADS_TO_WAITING = frozenset({"submitted", "expired", "retried"})
 
 
 class AuditLine(Struct, frozen=True, array_like=True):

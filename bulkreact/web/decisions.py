@@ -30,7 +30,7 @@ async def submit(site: Site, visit: Visit) -> tuple[int, str]:
         raise RequestRefusedError("same-rows", f"{same[0].message} {advice}", field="again")
     note = form.text("note", NOTE)
     if site.settings.needs_approval(plan.valid):
-        await change_job(site, visit, JobEvent.REQUESTED, detail="for approval")
+        await change_job(site, visit, JobEvent.REQUESTED)
     else:
         await _decide(site, visit, version, JobEvent.SUBMITTED, SAME_PERSON, note)
     return 200, f"{site.base}/jobs/{job.number}"
@@ -90,7 +90,7 @@ async def _decide(site: Site, visit: Visit, version: Version, event: JobEvent, d
         job.number,
         happening,
         visit.actor,
-        detail=comment or decision,
+        detail=(comment if decision != SAME_PERSON else "") or decision,
         approval=approval,
         publish=publish,
     )

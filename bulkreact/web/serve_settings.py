@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
+from bulkreact.monitoring.webhooks import NotifyTargets
 from bulkreact.partnercenter.auth.app_credentials import AppSecret
 from bulkreact.settings import Identity, is_loopback, redact_url
 from bulkreact.web.permissions import Person
@@ -83,6 +84,7 @@ class ServeSettings:
     facts: tuple[tuple[str, str], ...]
     verify: bool = True
     sign_in: str = "local"
+    notify: NotifyTargets | None = None
     approval_from: int | None = None
     entra: EntraApp | None = None
     trusted_proxies: frozenset[str] = frozenset()

@@ -24,6 +24,7 @@ from bulkreact.web.jobs import JobState, WebJob
 from bulkreact.web.live import LiveRuns
 from bulkreact.web.live_answers import LiveAnswers
 from bulkreact.web.local_sign_in import OneTimeLink
+from bulkreact.web.notifications import Notifications
 from bulkreact.web.pages import Pages
 from bulkreact.web.permissions import Person, allowed_actions
 from bulkreact.web.rate_limits import Bucket
@@ -97,6 +98,7 @@ class Site:
         self.queue = RunQueue(settings, self.store, self.folders, now, warn, inform)
         self.searches = Searches(settings, now, warn)
         self.live = LiveRuns(settings.reports, now, clock)
+        self.notifications = Notifications(settings, self.store, self.live, warn)
         self.live_answers = LiveAnswers(self._live_document, lambda: self.store.revision, clock)
         self.doctor = DoctorResult()
         self.connection = ConnectionTest()

@@ -13,7 +13,7 @@ from msgspec import Struct, convert, json
 from msgspec.structs import asdict, replace
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.web.audit import AuditLine
+from bulkreact.web.audit import LEADS_TO_WAITING, WAITS, AuditLine
 from bulkreact.web.audit_trail import append_line, read_head
 from bulkreact.web.jobs import EventRefusal, Happening, JobEvent, JobState, WebJob, step
 from bulkreact.web.permissions import Person, Role
@@ -248,6 +248,11 @@ class RecordStore:
             return self._select(AuditLine, "audit WHERE number > ? ORDER BY number LIMIT ?", after, limit)
         return self._select(AuditLine, "audit WHERE job = ? AND number > ? ORDER BY number LIMIT ?", job, after, limit)
 
+    def last_audit_number(self) -> int:
+        """Return the number of the trail's last line, 0 if it has none."""
+        with self._lock:
+            return int(self._connection.execute("SELECT coalesce(max(number), 0) FROM audit").fetchone()[0])
+
     def audit_head(self) -> str:
         """Return the head of the trail, to be kept where whoever can write the record cannot."""
         with self._lock:
@@ -355,6 +360,8 @@ class RecordStore:
         if form and job and not self.form_answer(actor.id, form.form_id):
             location = f"{form.base}/jobs/{job.number}"
             self._insert("forms", FormAnswer(actor.id, form.form_id, form.route, status, location, now))
+        if job and job.state is JobState.WAITING and event in LEADS_TO_WAITING:
+            detail = ", ".join(filter(None, (detail, WAITS)))
         return append_line(self._connection, actor, job, event, detail, now)
 
     def _select(self, record: type[RecordT], rest: str, *values: _Value) -> list[RecordT]:

@@ -146,3 +146,16 @@ def verdict(rows: int, well: int, excluded: int = 0) -> str:
         return "The only row ended well" if rows == 1 else f"All {rows:,} rows ended well"
     rest = f"; {plural(excluded, 'row')} left out" if excluded else ""
     return f"{well:,} of {plural(rows, 'row')} ended well{rest}"
+
+
+def describe_event(event: str, person: str, job: WebJob, detail: str) -> str:
+    """Return what happened to a job in a sentence for those who are notified of it."""
+    about = f"No. {job.number}, {job.name}"
+    match event:
+        case "approval-wanted":
+            return f"{job.by_name} asks for approval of {about}"
+        case "approved" | "rejected":
+            return f"{person} has {event} {about}{f': {detail}' if detail != event else ''}"
+        case "stopped":
+            return f"{person} has asked {about} to stop{f': {detail}' if detail else ''}"
+    return f"{about} has ended: {STATES[job.state].lower()}, {detail}"

@@ -9,25 +9,11 @@ import pytest
 from aiohttp import ClientResponse
 
 from bulkreact.web import processes
-from tests.support.web_page import HEADER, Page, line, practising, table
+from tests.support.approvals import asks, decide
+from tests.support.web_page import HEADER, line, practising, table
 
 BOTH = ("approve", "reject")
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
-
-
-async def asks(page: Page, content: bytes = table(3), **fields: str) -> int:
-    """Upload a file and send it for approval; return the job's number."""
-    number = await page.ready(content, **fields)
-    answer = await page.act(number, "submit")
-    assert answer.status == 200, await answer.text()
-    return number
-
-
-async def decide(page: Page, number: int, decision: str = "approve", **changed: str) -> ClientResponse:
-    """Return the response to a decision on a job as it is shown to this person."""
-    check = (await page.job(number))["check"] or {}
-    shown = {name: str(check.get(name)) for name in ("sha256", "digest")}
-    return await page.act(number, decision, **shown | changed)
 
 
 async def code_of(response: ClientResponse) -> tuple[int, str]:
@@ -106,41 +92,30 @@ async def test_a_rejection_says_why_and_a_better_file_goes_its_way(tmp_path: Pat
     assert ("wrong month" in page, again.status, job["check"]["rows"]) == (True, 200, 2)
 
 
-@pytest.mark.parametrize(
-    ("changed", "expected"),
-    [
-        ({"version": "1"}, (409, "stale")),
-        ({"sha256": "0" * 64}, (409, "stale")),
-        ({"digest": "0" * 64}, (409, "stale")),
-        ({"comment": "x" * 1001}, (400, "bad-field")),
-    ],
-    ids=str,
-)
-async def test_an_answer_about_something_else_is_refused(
-    tmp_path: Path, changed: dict[str, str], expected: tuple[int, str]
-) -> None:
+async def test_an_answer_about_something_else_is_refused(tmp_path: Path) -> None:
     async with practising(tmp_path, "ann", "ben") as (ann, ben):
         number = await ann.ready(table(3))
         await ann.upload(table(4), path=f"/jobs/{number}/file", version="1")
         await ann.wait_for(number, "ready")
         await ann.act(number, "submit")
-        answers = [await decide(ben, number, word, **{"comment": "no"} | changed) for word in BOTH]
-        refusals = [await answer.json(content_type=None) for answer in answers]
-        job = await ben.job(number)
-    assert {(answer["status"], answer["code"]) for answer in refusals} == {expected}
-    assert "version" not in changed or "Ann has changed No. 1" in refusals[0]["detail"]
-    assert (job["state"], job["run"], started(tmp_path)) == ("waiting", None, [])
-
-
-@pytest.mark.parametrize("missing", ["version", "sha256", "digest"])
-async def test_an_answer_says_what_it_is_about(tmp_path: Path, missing: str) -> None:
-    async with practising(tmp_path, "ann", "ben") as (ann, ben):
-        number = await asks(ann)
         check = (await ben.job(number))["check"]
-        fields = {"version": "1", "sha256": check["sha256"], "digest": check["digest"]}
-        del fields[missing]
-        refused = await code_of(await ben.post(f"/jobs/{number}/approve", fields))
-    assert refused == (400, "bad-field")
+        shown = {"version": "2", "sha256": check["sha256"], "digest": check["digest"], "comment": "no"}
+        stale = [
+            await decide(ben, number, word, comment="no", **changed)
+            for changed in ({"version": "1"}, {"sha256": "0" * 64}, {"digest": "0" * 64})
+            for word in BOTH
+        ]
+        refusals = [await answer.json(content_type=None) for answer in stale]
+        missing = {
+            await code_of(await ben.post(f"/jobs/{number}/approve", {n: shown[n] for n in shown if n != name}))
+            for name in ("version", "sha256", "digest")
+        }
+        long = await code_of(await decide(ben, number, comment="x" * 1001))
+        job = await ben.job(number)
+    assert {(answer["status"], answer["code"]) for answer in refusals} == {(409, "stale")}
+    assert "Ann has changed No. 1" in refusals[0]["detail"]
+    assert (missing, long) == ({(400, "bad-field")}, (400, "bad-field"))
+    assert (job["state"], job["run"], started(tmp_path)) == ("waiting", None, [])
 
 
 async def test_a_change_takes_the_request_for_approval_back(tmp_path: Path) -> None:
@@ -239,15 +214,18 @@ async def test_an_approval_lapses_whose_run_has_not_begun_within_a_week(tmp_path
     assert job["run"]["counts"] == {"accepted": 3}
 
 
-@pytest.mark.parametrize(("least", "state"), [(None, "finished"), (4, "finished"), (3, "waiting")])
-async def test_few_rows_need_no_second_person(tmp_path: Path, least: int | None, state: str) -> None:
-    async with practising(tmp_path, "ann", approval_from=least) as (ann,):
-        number = await ann.ready(table(3))
-        ready, page = await ann.job(number), await ann.text(f"/jobs/{number}")
-        await ann.act(number, "submit")
-        job = await ann.wait_for(number, state)
-    assert ready["approval"]["needed"] == ("Send for approval" in page) == (state == "waiting")
-    assert job["approval"]["decision"] == ("same person" if state == "finished" else None)
+async def test_few_rows_need_no_second_person(tmp_path: Path) -> None:
+    async with practising(tmp_path, "ann", approval_from=4) as (ann,):
+        few, many = await ann.ready(table(3)), await ann.ready(table(4))
+        ready, pages = [await ann.job(n) for n in (few, many)], [await ann.text(f"/jobs/{n}") for n in (few, many)]
+        for number in (few, many):
+            await ann.act(number, "submit")
+        jobs = [await ann.wait_for(few, "finished"), await ann.job(many)]
+    assert [job["approval"]["needed"] for job in ready] == ["Send for approval" in page for page in pages]
+    assert [(job["state"], job["approval"]["needed"], job["approval"]["decision"]) for job in jobs] == [
+        ("finished", False, "same person"),
+        ("waiting", True, None),
+    ]
 
 
 async def test_a_job_is_withdrawn_while_it_waits_and_after_it_was_rejected(tmp_path: Path) -> None:
@@ -260,7 +238,7 @@ async def test_a_job_is_withdrawn_while_it_waits_and_after_it_was_rejected(tmp_p
     assert foreign == (403, "no-right")
     assert [(await answer.json())["job"]["state"] for answer in answers] == ["withdrawn", "withdrawn"]
     assert [(event["event"], event["person"], event["detail"]) for event in trail][-3:] == [
-        ("submitted", "Ann", "for approval"),
+        ("submitted", "Ann", "waits for approval"),
         ("rejected", "Ben", "no"),
         ("withdrawn", "Ann", "a mistake"),
     ]

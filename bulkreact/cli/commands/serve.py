@@ -27,6 +27,7 @@ from bulkreact.cli.options.web_sign_in import ENTRA_OPTIONS, read_entra
 from bulkreact.cli.output import json_log
 from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import AlreadyRunningError, CredentialsRefusedError, InputRefusedError
+from bulkreact.monitoring.webhooks import TEAMS, NotifyTargets
 from bulkreact.runs import store
 from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.settings import is_loopback
@@ -153,6 +154,9 @@ def _settings(ctx: click.Context, reports: Path, data: Path, listener: socket.so
         facts=_facts(ctx, reports, data),
         verify=params["verify"],
         sign_in=params["sign_in"],
+        notify=NotifyTargets(url=url, teams=params["notify_format"] == TEAMS)
+        if (url := params["notify_url"])
+        else None,
         entra=entra,
         trusted_proxies=frozenset(params["trusted_proxy"]),
         approval_from=_approval_from(params["sign_in"], params["approval_from"]),
