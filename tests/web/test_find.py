@@ -17,7 +17,7 @@ from bulkreact.sheets.output import discovery_file
 from bulkreact.timestamps import utc_now
 from bulkreact.web.found_rows import read_found, summarize_found
 from bulkreact.web.run_watch import read_report
-from bulkreact.web.search_records import Search, SearchState
+from bulkreact.web.search_records import Search, SearchRecords, SearchState
 from bulkreact.web.site import Site
 from tests.support.discovery_server import Answer, DiscoveryServer, entitlement, plan, serve_portfolio, subscription
 from tests.support.ids import guid
@@ -286,3 +286,10 @@ async def test_old_searches_are_removed_and_no_number_is_used_again(tmp_path: Pa
         keep_found(page.site, 1)
         kept = [(each.number, each.state, each.changed_at) for each in page.site.searches.records.newest()]
     assert kept == [(3, SearchState.DONE, NOW), (2, SearchState.DONE, NOW)]
+
+
+def test_what_a_process_has_said_names_no_folder_of_the_server(tmp_path: Path) -> None:
+    records = SearchRecords(tmp_path)
+    number = records.add(SEARCH).number
+    records.log(number).write_text(f"Error: {records.reports(number) / 'x'} is full.\n")
+    assert records.read_log(number) == f"Error: {Path('reports', 'x')} is full."
