@@ -1,9 +1,11 @@
 """What is done with a run that has ended: look at its rows again, continue it, retry them."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
-from tests.support.web_page import HEADER, Json, Page, line, serving_page, table
+from bulkreact.timestamps import utc_now
+from tests.support.web_page import HEADER, Json, Page, line, practising, serving_page, table
 
 
 async def looked_at(page: Page, number: int) -> Json:
@@ -12,6 +14,17 @@ async def looked_at(page: Page, number: int) -> Json:
         while (job := await page.wait_for(number, "finished"))["run"]["counts"].keys() != {"reactivated"}:
             await page.act(number, "verify")
     return job
+
+
+def shown(job: Json) -> dict[str, str]:
+    """Return what a form says of the version that its page showed."""
+    return {name: job["check"][name] for name in ("sha256", "digest")}
+
+
+async def agree(page: Page, number: int) -> None:
+    """Approve a job."""
+    response = await page.act(number, "approve", **shown(await page.job(number)))
+    assert response.status == 200, await response.text()
 
 
 async def test_looking_again_reads_the_rows_and_changes_their_counts(tmp_path: Path) -> None:
@@ -62,3 +75,31 @@ async def test_the_connection_is_tested_with_a_file_that_is_thrown_away(tmp_path
         kept = [path for path in page.site.settings.data.rglob("*") if path.name == "test.csv"]
     assert (sent.status, too_much.status, kept) == (200, 413, [])
     assert ("1.0 MB came through" in enough, "Only 1.0 kB came" in less) == (True, True)
+
+
+async def test_what_was_stopped_is_continued_and_watched_after_another_approval_if_the_first_is_old(
+    tmp_path: Path,
+) -> None:
+    async with practising(tmp_path, "ann", "ben", speed="--rate=4/s") as (ann, ben):
+        number = await ann.ready(table(12))
+        await ann.act(number, "options", verify="yes")
+        await ann.wait_for(number, "ready")
+        await ann.act(number, "submit")
+        await agree(ben, number)
+        await ann.wait_for(number, "running")
+        await ann.act(number, "stop", comment="look first")
+        await ann.wait_for(number, "stopped")
+        ann.site.queue._now = lambda: utc_now() + timedelta(days=8)
+        asked = (await (await ann.act(number, "continue")).json())["job"]
+        page = await ben.text(f"/jobs/{number}")
+        rejected = await ben.act(number, "reject", comment="not yet", **shown(await ben.job(number)))
+        stopped = (await rejected.json())["job"]
+        await ann.act(number, "continue")
+        ann.site.queue._now = utc_now
+        await agree(ben, number)
+        job = await ann.wait_for(number, "finished", "stopped")
+        runs = [path.parent.name for path in ann.site.settings.reports.glob("[!.]*/journal.sqlite3")]
+    assert (asked["state"], asked["may"], asked["run"]["id"]) == ("waiting", [], job["run"]["id"])
+    assert ("approving continues with the rest" in page, 'data-testid="verdict"' in page) == (True, True)
+    assert (stopped["state"], stopped["cause"], stopped["may"]) == ("stopped", "person", ["continue"])
+    assert (job["state"], job["run"]["counts"], runs) == ("finished", {"reactivated": 12}, [job["run"]["id"]])
