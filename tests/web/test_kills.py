@@ -42,8 +42,8 @@ UPLOAD: list[Instant] = [
     ("bulkreact.web.store.RecordStore.end_check", 1, 1),
 ]
 SUBMIT: list[Instant] = [
-    ("bulkreact.web.job_actions.write_approval", 0, 1),
-    ("bulkreact.web.job_actions.write_approval", 1, 1),
+    ("bulkreact.web.decisions.write_approval", 0, 1),
+    ("bulkreact.web.decisions.write_approval", 1, 1),
     ("bulkreact.web.run_watch.clear_control", 0, 1),
     ("bulkreact.web.store.RecordStore.note_activity", 0, 1),
     ("bulkreact.web.store.RecordStore.note_activity", 1, 1),

@@ -4,7 +4,11 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
-from bulkreact.timestamps import utc_now
+from bulkreact.batch.journal.journal import Journal
+from bulkreact.batch.journal.metadata import VERIFY
+from bulkreact.models import RunState
+from bulkreact.timestamps import iso_milliseconds, utc_now
+from bulkreact.web.live import final_numbers
 from tests.support.web_page import HEADER, Json, Page, line, practising, serving_page, table
 
 
@@ -103,3 +107,22 @@ async def test_what_was_stopped_is_continued_and_watched_after_another_approval_
     assert ("approving continues with the rest" in page, 'data-testid="verdict"' in page) == (True, True)
     assert (stopped["state"], stopped["cause"], stopped["may"]) == ("stopped", "person", ["continue"])
     assert (job["state"], job["run"]["counts"], runs) == ("finished", {"reactivated": 12}, [job["run"]["id"]])
+
+
+async def test_a_look_that_failed_is_told_until_the_next(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        number = await page.finished(table(1))
+        folder = page.site.settings.reports / (await page.job(number))["run"]["id"]
+        now = iso_milliseconds(utc_now())
+        with Journal(folder) as journal:
+            session = journal.begin_session(command=VERIFY, version="1", configured_per_minute=None, now=now)
+            killed = final_numbers(folder).look
+            reason = "Partner Center was down"
+            journal.end_session(session, state=RunState.INTERRUPTED, exit_code=75, reason=reason, now=now)
+        shown = await page.text(f"/jobs/{number}")
+        await page.act(number, "verify")
+        await page.wait_for(number, "finished")
+        after = await page.text(f"/jobs/{number}")
+    assert killed == "the process was ended from outside"
+    assert "The rows could not be looked at again: Partner Center was down" in shown
+    assert "could not be looked at again" not in after

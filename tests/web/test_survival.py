@@ -17,7 +17,7 @@ from tests.support.web_server import run_folders, server_process
 ROWS = 4
 # What is done for a job from its submission to its end, with the calls of a function before that.
 STEPS: list[Instant] = [
-    ("bulkreact.web.store.RecordStore.add_approval", 1, 1),
+    ("bulkreact.web.decisions.write_approval", 1, 1),
     ("bulkreact.web.store.RecordStore.change", 0, 1),
     ("bulkreact.web.store.RecordStore.change", 1, 1),
     ("bulkreact.web.store.RecordStore.keep_form", 1, 2),
