@@ -20,7 +20,7 @@ from bulkreact.web import processes
 from bulkreact.web.downloads import PLAN_NAME, PROBLEMS
 from bulkreact.web.folders import INPUT_FOLDER, JobFolders
 from bulkreact.web.jobs import Happening, JobEvent, JobState, WebJob
-from bulkreact.web.plan_file import FileCheck, FileRefusal, PlanFile, keep_mapped, reading_arguments
+from bulkreact.web.plan_file import FileCheck, FileRefusal, PlanFile, drop_unfit, reading_arguments
 from bulkreact.web.records import Version
 from bulkreact.web.refusals import RequestRefusedError, describe_problem
 from bulkreact.web.serve_settings import ServeSettings
@@ -36,6 +36,7 @@ _DIED = FileRefusal(
     "not-readable",
     "The file could not be read within 2 GB and 10 minutes. Is it the right file? Save it again as CSV UTF-8.",
 )
+_DROPPED = "Chosen for the file before, and not used for this one: "
 _PROBLEMS_HEADER = ("row", "cell", "column", "value", "reason", "remedy")
 _WIDTHS = (8, 8, 18, 40, 50, 60)
 _encode = json.Encoder().encode
@@ -99,8 +100,7 @@ class FileChecks:
             versions = await asyncio.to_thread(self._store.versions, job.number)
             version, folder = versions[-1], self._folders.version(job.number, job.version)
             code = await self._run(version, folder)
-            mended = await asyncio.to_thread(_without_gone_headers, version, folder)
-            if mended != version:
+            while (mended := await asyncio.to_thread(_without_unfit_options, version, folder)) != version:
                 version, code = mended, await self._run(mended, folder)
             await asyncio.to_thread(self._end, job, version, folder, code)
 
@@ -181,16 +181,16 @@ def read_digest(folder: Path) -> str:
     return plan.digest if plan else ""
 
 
-def _without_gone_headers(version: Version, folder: Path) -> Version:
-    """Return a version without the headers that people named for an earlier file and that this one lacks."""
+def _without_unfit_options(version: Version, folder: Path) -> Version:
+    """Return a version without what people chose for the file before and this one refuses."""
     plan = _read_plan(folder) if version.what == "replaced" else None
-    if plan is None or plan.refused is None or not plan.refused.header:
+    if plan is None or plan.refused is None:
         return version
-    options, gone = keep_mapped(options_of(version), plan.refused.header)
+    options, gone = drop_unfit(options_of(version), plan.refused)
     if not gone:
         return version
-    remark = f"Not in this file any more, and not used: {', '.join(gone)}."
-    return replace(version, options=_encode(options).decode(), remark=remark)
+    dropped = ", ".join([*filter(None, [version.remark.removeprefix(_DROPPED).rstrip(".")]), *gone])
+    return replace(version, options=_encode(options).decode(), remark=f"{_DROPPED}{dropped}.")
 
 
 def result_of(version: Version) -> FileCheck | None:

@@ -82,6 +82,8 @@ OPTION_DEFAULTS: Mapping[str, str] = {
 # Of a retry: it takes also the rows that failed for good.
 ALL_FAILED = "all_failed"
 _MAPPED = {"kind_column": "kind"}
+# What cannot be as it was chosen when a file is refused for this.
+_REFUSED_WITH = {"no-sheet": ("sheet", "hidden_rows"), "no-header": ("delimiter",), "bad-encoding": ("encoding",)}
 
 
 def reading_arguments(options: Mapping[str, str]) -> list[str]:
@@ -98,8 +100,11 @@ def sending_arguments(options: Mapping[str, str]) -> list[str]:
     return [f"--order={options['order']}", "--verify" if options["verify"] == "yes" else "--no-verify"]
 
 
-def keep_mapped(options: Mapping[str, str], header: list[str]) -> tuple[dict[str, str], list[str]]:
-    """Return options without the headers that another file lacks, and the names of those headers."""
-    known = {name.strip().casefold() for name in header}
-    gone = [name for name in COLUMN_OPTIONS if options[name] and options[name].strip().casefold() not in known]
-    return {**options, **dict.fromkeys(gone, "")}, [options[name] for name in gone]
+def drop_unfit(options: Mapping[str, str], refused: FileRefusal) -> tuple[dict[str, str], list[str]]:
+    """Return options without those that were chosen for an earlier file and that this one refuses, and their values."""
+    known = {name.strip().casefold() for name in refused.header}
+    gone = [name for name in COLUMN_OPTIONS if known and options[name].strip().casefold() not in known]
+    gone += _REFUSED_WITH.get(refused.code, ())
+    gone = [name for name in gone if options[name]]
+    values = [options[name] if name in COLUMN_OPTIONS else f"{name} {options[name]}" for name in gone]
+    return {**options, **dict.fromkeys(gone, "")}, values

@@ -20,11 +20,12 @@ from bulkreact.settings import parse_new_run_id
 from bulkreact.sheets.output import template
 from bulkreact.web.downloads import content_disposition, file_response, run_files
 from bulkreact.web.file_checks import result_of
-from bulkreact.web.job_pages import html, run_rows
+from bulkreact.web.job_pages import html
 from bulkreact.web.jobs import JobState, WebJob
 from bulkreact.web.page_request import Visit, json_response, wants_json
 from bulkreact.web.permissions import Person, allowed_actions
 from bulkreact.web.refusals import bad_field, unknown
+from bulkreact.web.row_pages import run_rows
 from bulkreact.web.run_numbers import ProcessReport
 from bulkreact.web.site import Site
 from bulkreact.web.views import Document, job_summary

@@ -59,7 +59,14 @@ _STEP_OF_STATE = {
     JobState.STOPPED: 3,
     JobState.FINISHED: 3,
 }
-_TENTHS = ("None", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "All")
+_TENTHS = (
+    "Fewer than one in ten rows are",
+    *(
+        f"{number} in ten rows are"
+        for number in ("One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
+    ),
+    "All rows are",
+)
 _KB = 1000
 
 
@@ -112,8 +119,7 @@ def progress_sentence(settled: int, rows: int, attention: int) -> str:
     """Return what screen readers hear of a run; it changes with each tenth of the rows."""
     if not rows:
         return "There are no rows."
-    tenth = settled * 10 // rows
-    share = f"{_TENTHS[tenth]} in ten rows are settled" if tenth < 10 else "All rows are settled"  # noqa: PLR2004 - tenths
+    share = f"{_TENTHS[settled * 10 // rows]} settled"
     return f"{share}, {attention:,} {'needs' if attention == 1 else 'need'} attention."
 
 

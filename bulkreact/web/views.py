@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, to_builtins
 
-from bulkreact.batch.journal.row_pages import KeptRow, PageRow
+from bulkreact.batch.journal.row_pages import KeptRow, PageRow, RowProblem
 from bulkreact.partnercenter.error_codes.lookup import find_entries
 from bulkreact.sheets.customer_names import customer_name_column, format_customer_name
 from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
@@ -12,7 +12,7 @@ from bulkreact.web.jobs import JobActivity, JobState, WebJob
 from bulkreact.web.plan_file import OPTION_DEFAULTS, FileCheck, FileRefusal
 from bulkreact.web.records import Approval, Version
 from bulkreact.web.run_numbers import ProcessReport, RunNumbers
-from bulkreact.web.texts import STATES, progress_sentence
+from bulkreact.web.texts import STATES, describe_state, progress_sentence
 from bulkreact.wording import plural
 
 Document = dict[str, object]
@@ -146,7 +146,9 @@ def live_document(view: JobView) -> Document:
         "started_at": numbers.started_at,
         "ends_about": numbers.ends_about,
         "queue": _queue(view),
-        "said": progress_sentence(numbers.settled, numbers.rows, numbers.attention),
+        "said": describe_state(job)
+        if job.state is JobState.QUEUED
+        else progress_sentence(numbers.settled, numbers.rows, numbers.attention),
         "poll_ms": _POLL_MILLISECONDS if job.is_active else _IDLE_POLL_MILLISECONDS,
     }
 
@@ -285,7 +287,7 @@ def checked_row(row: KeptRow, header: Sequence[str]) -> Document:
     }
 
 
-def result_row(row: PageRow, header: Sequence[str], failed_file: str) -> Document:
+def result_row(row: PageRow, header: Sequence[str], failed_file: str, problems: Sequence[RowProblem]) -> Document:
     """Return a row with its outcome; its advice names the file in which it can be corrected."""
     result = dict(zip(RESULT_COLUMNS, result_cells(row.result, failed_file)[-len(RESULT_COLUMNS) :], strict=True))
     call = row.result.outcome.call
@@ -296,7 +298,7 @@ def result_row(row: PageRow, header: Sequence[str], failed_file: str) -> Documen
         "customer_name": _name(header, row.result.cells),
         "subscription": row.subscription_id,
         "entitlement": row.entitlement_id,
-        "problems": [],
+        "problems": [to_builtins(problem) for problem in problems],
         "status": result["status"],
         "http_status": call.answer.http_status if call else None,
         "code": result["error_code"],

@@ -24,6 +24,7 @@ from bulkreact.web.site import Site
 Json = dict[str, Any]
 CUSTOMER = "11111111-0000-4000-8000-00000000000a"
 HEADER = "customer_id,subscription_id,entitlement_id,name\n"
+_PATIENCE = 120.0
 _FAST = ("--verify-after=0s", "--verify-every=0.2s", "--verify-timeout=20s")
 
 
@@ -148,10 +149,11 @@ class Page:
         return await self.json(f"/api/jobs/{number}")
 
     async def wait_for(self, number: int, *states: str) -> Json:
-        """Return a job as soon as it is in one of the states."""
-        async with asyncio.timeout(120):
-            while (job := await self.job(number))["state"] not in states:  # noqa: ASYNC110 - there is no event to wait for
-                await asyncio.sleep(0.05)
+        """Return a job as soon as it is in one of the states; the test has failed when that takes two minutes."""
+        end = asyncio.get_running_loop().time() + _PATIENCE
+        while (job := await self.job(number))["state"] not in states:
+            assert asyncio.get_running_loop().time() < end, f"No. {number} is to be {' or '.join(states)}: {job}"
+            await asyncio.sleep(0.05)
         return job
 
     async def ready(self, content: bytes, name: str = "orders.csv", **fields: str) -> int:

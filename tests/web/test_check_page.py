@@ -1,6 +1,9 @@
 """What the page says of a file that was checked."""
 
+from io import BytesIO
 from pathlib import Path
+
+from openpyxl import Workbook
 
 from tests.support.web_page import CUSTOMER, HEADER, line, serving_page
 
@@ -29,3 +32,20 @@ async def test_a_job_has_all_its_rows_before_its_run_begins(tmp_path: Path) -> N
         assert f'Kessler &amp; Co <code translate="no">{CUSTOMER}</code>' in await page.text(
             f"/jobs/{number}/rows?show=all"
         )
+
+
+async def test_what_was_chosen_for_a_workbook_is_dropped_when_a_csv_replaces_it(tmp_path: Path) -> None:
+    workbook, content = Workbook(), BytesIO()
+    sheet = str(workbook.active.title)
+    for row in (HEADER, line(1), line(2)):
+        workbook.active.append(row.strip().split(","))
+    workbook.save(content)
+    async with serving_page(tmp_path) as page:
+        number = await page.ready(content.getvalue(), "orders.xlsx")
+        await page.act(number, "options", sheet=sheet, hidden_rows="skip")
+        chosen = await page.wait_for(number, "ready", "unusable")
+        await page.upload(FILE.encode(), path=f"/jobs/{number}/file", version="2")
+        job, text = await page.wait_for(number, "ready", "unusable"), await page.text(f"/jobs/{number}")
+    assert (chosen["state"], chosen["options"]["sheet"], job["state"]) == ("ready", sheet, "ready")
+    assert (job["options"]["sheet"], job["options"]["hidden_rows"]) == ("", "")
+    assert f"not used for this one: sheet {sheet}, hidden_rows skip." in text

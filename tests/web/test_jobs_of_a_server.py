@@ -44,6 +44,7 @@ async def test_a_file_is_run_to_its_results(tmp_path: Path) -> None:
         number = await page.finished(content)
         job, text = await page.job(number), await page.text(f"/jobs/{number}")
         failed = await page.json(f"/api/jobs/{number}/rows?status=failed")
+        invalid = await page.json(f"/api/jobs/{number}/rows?status=invalid")
         found = await page.json(f"/api/jobs/{number}/rows?q=customer+2")
         live = await page.json(f"/api/jobs/{number}/live")
         summary = await page.json(f"/jobs/{number}/files/summary.json")
@@ -51,6 +52,7 @@ async def test_a_file_is_run_to_its_results(tmp_path: Path) -> None:
     assert job["run"]["counts"] == {"accepted": 2, "failed": 1, "invalid": 1}
     assert "2 of 4 rows ended well" in text
     assert [(row["row"], row["code"]) for row in failed["rows"]] == [(4, "20002")]
+    assert {problem["cell"] for row in invalid["rows"] for problem in row["problems"]} >= {"A5"}
     assert [row["cells"]["name"] for row in found["rows"]] == ["Customer 2"]
     assert (live["settled"], live["well"], live["attention"]) == (4, 2, 2)
     assert (summary["run_id"], summary["state"]) == (job["run"]["id"], "finished")

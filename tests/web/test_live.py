@@ -75,6 +75,14 @@ async def test_a_job_whose_rows_are_settled_is_never_said_to_be_in_the_line(
 
 
 @pytest.mark.usefixtures("rare_looks")
+async def test_a_job_in_the_line_is_said_to_be_there(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        number = await queued(page, queued_at=AFTER)
+        live = await page.json(f"/api/jobs/{number}/live")
+    assert (live["state"], live["said"]) == ("queued", "In the line")
+
+
+@pytest.mark.usefixtures("rare_looks")
 async def test_a_job_whose_rows_are_settled_is_not_withdrawn(tmp_path: Path) -> None:
     async with serving_page(tmp_path) as page:
         number = await queued(page, queued_at=BEFORE)

@@ -12,7 +12,7 @@ from bulkreact.models import Status
 from bulkreact.web import texts
 from bulkreact.web.audit import FIRST, AuditLine, chain_hash
 from bulkreact.web.live import final_numbers
-from bulkreact.web.plan_file import OPTION_DEFAULTS, keep_mapped, reading_arguments
+from bulkreact.web.plan_file import OPTION_DEFAULTS, FileRefusal, drop_unfit, reading_arguments
 from bulkreact.web.rate_limits import Bucket, Door
 from bulkreact.web.run_numbers import AtWork, Ended, RunFacts, Unstarted, judge
 from bulkreact.web.serve_settings import is_safe_next, parse_address, parse_public_url, parse_size
@@ -140,9 +140,24 @@ def test_options_of_a_job_are_single_arguments() -> None:
     ]
 
 
-def test_headers_that_another_file_lacks_are_dropped() -> None:
-    options, gone = keep_mapped({**OPTION_DEFAULTS, "customer_id": "Kunde", "subscription_id": "Abo"}, ["Kunde ", "x"])
-    assert (options["customer_id"], options["subscription_id"], gone) == ("Kunde", "", ["Abo"])
+@pytest.mark.parametrize(
+    ("refused", "gone"),
+    [
+        (FileRefusal("no-header", "", header=["Kunde ", "x"]), ["Abo", "delimiter ;"]),
+        (FileRefusal("missing-columns", "", header=["Kunde ", "x"]), ["Abo"]),
+        (FileRefusal("no-sheet", ""), ["sheet One", "hidden_rows skip"]),
+        (FileRefusal("bad-encoding", ""), ["encoding cp1252"]),
+        (FileRefusal("no-rows", ""), []),
+    ],
+)
+def test_what_was_chosen_for_another_file_is_dropped_when_this_one_refuses_it(
+    refused: FileRefusal, gone: list[str]
+) -> None:
+    chosen = {"customer_id": "Kunde", "subscription_id": "Abo", "sheet": "One", "hidden_rows": "skip"}
+    options, dropped = drop_unfit({**OPTION_DEFAULTS, **chosen, "delimiter": ";", "encoding": "cp1252"}, refused)
+    assert dropped == gone
+    assert options["customer_id"] == "Kunde"
+    assert sum(not options[name] for name in (*chosen, "delimiter", "encoding")) == len(gone)
 
 
 def test_equal_headers_are_numbered() -> None:
@@ -154,6 +169,7 @@ def test_times_and_durations_are_written_in_one_way() -> None:
     assert texts.format_time("2026-11-29T19:31:00Z", zone) == "2026-11-29 20:31 CET"
     assert [texts.format_seconds(seconds) for seconds in (0, 40, 240, 7800)] == ["1 s", "40 s", "4 min", "2 h 10 min"]
     assert texts.progress_sentence(381, 1204, 10) == "Three in ten rows are settled, 10 need attention."
+    assert texts.progress_sentence(0, 1204, 0) == "Fewer than one in ten rows are settled, 0 need attention."
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from typing import Self
 from msgspec.json import Decoder
 
 from bulkreact.batch.journal.journal_file import open_uri, unreadable
+from bulkreact.batch.journal.result_pages import like_pattern
 from bulkreact.batch.journal.row_pages import KeptRow, ProblemGroup, RowProblem
-from bulkreact.batch.journal.row_results import like_pattern
 
 ROWS_NAME = "rows.sqlite3"
 _decode_cells = Decoder(tuple[str, ...]).decode
@@ -68,6 +68,10 @@ class KeptRows:
             for code, rows, remedy in self._connection.execute(_GROUPS).fetchall()
         ]
 
+    def problems_of(self, ordinal: int) -> tuple[RowProblem, ...]:
+        """Return the problems of a row."""
+        return self._problems(f"{_PROBLEM} WHERE ordinal = ?", ordinal)
+
     def all_problems(self) -> tuple[RowProblem, ...]:
         """Return all problems, in input order."""
         return self._problems(f"{_PROBLEM} ORDER BY ordinal")
@@ -85,9 +89,8 @@ class KeptRows:
         """Return the rows after an ordinal: ``problems``, ``sent``, ``duplicates`` or ``all``."""
         values = {"after": after, "code": code, "customer": customer, "text": like_pattern(text), "limit": limit}
         rows = self._connection.execute(_PAGE.format(shown=_SHOWN[show]), values).fetchall()
-        problems = f"{_PROBLEM} WHERE ordinal = ?"
         return [
-            KeptRow(ordinal, number, _decode_cells(cells), *ids, self._problems(problems, ordinal))
+            KeptRow(ordinal, number, _decode_cells(cells), *ids, self.problems_of(ordinal))
             for ordinal, number, cells, ids in ((row[0], row[1], row[2], _ids(row)) for row in rows)
         ]
 

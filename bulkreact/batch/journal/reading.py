@@ -18,6 +18,7 @@ from bulkreact.batch.journal import (
     call_timeline,
     outcome_tail,
     pending_rows,
+    result_pages,
     retry_candidates,
     row_results,
     row_transfers,
@@ -141,7 +142,7 @@ class JournalReader:
 
     def result_page(self, row_filter: RowFilter, *, after: int, limit: int) -> list[PageRow]:
         """Return the rows after an ordinal that a filter accepts, at most ``limit``."""
-        return row_results.result_page(self.connection, row_filter, after=after, limit=limit)
+        return result_pages.result_page(self.connection, row_filter, after=after, limit=limit)
 
     def new_outcomes(self, after: int, session: int) -> Iterator[NewOutcome]:
         """Yield what has settled rows since an outcome; see ``outcome_tail``."""

@@ -47,6 +47,11 @@ class RowFilter(Struct, frozen=True):
     text: str = ""
     well: bool | None = None
 
+    @property
+    def has_outcome(self) -> bool:
+        """Return whether the outcome of a row is a condition."""
+        return bool(self.status or self.code or self.well is not None)
+
     def accepts(self, row: ResultRow) -> bool:
         """Return whether a row, with its derived outcome, is wanted."""
         outcome = row.outcome

@@ -6,11 +6,9 @@ from itertools import starmap
 
 from msgspec import Struct
 from msgspec.json import Decoder
-from msgspec.json import encode as encode_json
 from msgspec.structs import replace
 
 from bulkreact.batch.journal.call_log import load_progress
-from bulkreact.batch.journal.row_pages import PageRow, RowFilter
 from bulkreact.batch.journal.schema import LATEST_OUTCOME, STEP_NAMES
 from bulkreact.batch.journal.stored_types import TypesReader
 from bulkreact.batch.policy import outcome_if_open
@@ -38,7 +36,7 @@ CASE WHEN outcomes.reopen OR outcomes.status = 'unknown' THEN EXISTS (
 """  # noqa: S608 - our own names
 # Every column costs as much as finding the row: what few rows need is a separate query. The cells are decoded
 # from bytes.
-_RESULTS = f"""
+RESULTS = f"""
 SELECT rows.ordinal, rows.number, CAST(rows.cells AS BLOB),
     {IS_COMPLETE}, {IS_OVERTAKEN},
     CASE WHEN rows.of_read OR rows.duplicate_of IS NOT NULL OR rows.problem_code <> '' THEN '' ELSE rows.request_id END, rows.customer_id,
@@ -56,19 +54,10 @@ SELECT rows.problem_code, rows.problem, rows.left_out, rows.lost, coalesce(first
     firsts.left_out, rows.customer_id, rows.subscription_id, rows.entitlement_id
 FROM rows LEFT JOIN rows AS firsts ON firsts.ordinal = rows.duplicate_of WHERE rows.ordinal = ?
 """
-_RESULTS_AFTER = f"{_RESULTS} WHERE rows.ordinal > ? ORDER BY rows.ordinal LIMIT ?"
-# What is derived for a row cannot be filtered here: such rows come along, and are filtered afterwards.
-_IS_DERIVED = f"NOT coalesce({IS_COMPLETE} AND NOT {IS_OVERTAKEN}, 0)"
-_PAGE = f"""
-{_RESULTS} WHERE rows.ordinal > :after AND (:status = '' OR outcomes.status = :status OR {_IS_DERIVED})
-    AND (:code = '' OR outcomes.code = :code OR {_IS_DERIVED}) AND (:customer = '' OR rows.customer_id = :customer)
-    AND (:text = '' OR rows.cells LIKE :text ESCAPE '~' OR calls.request_id LIKE :text ESCAPE '~')
-ORDER BY rows.ordinal LIMIT :chunk
-"""
-_IDS = "SELECT customer_id, subscription_id, entitlement_id FROM rows WHERE ordinal = ?"
-_RESULT_OF = f"{_RESULTS} WHERE rows.ordinal = ?"
+_RESULTS_AFTER = f"{RESULTS} WHERE rows.ordinal > ? ORDER BY rows.ordinal LIMIT ?"
+_RESULT_OF = f"{RESULTS} WHERE rows.ordinal = ?"
 _OTHERS_AFTER = f"""
-{_RESULTS} WHERE rows.ordinal > ? AND NOT coalesce({IS_COMPLETE} AND NOT {IS_OVERTAKEN}, 0) ORDER BY rows.ordinal LIMIT ?
+{RESULTS} WHERE rows.ordinal > ? AND NOT coalesce({IS_COMPLETE} AND NOT {IS_OVERTAKEN}, 0) ORDER BY rows.ordinal LIMIT ?
 """
 # A row costs a tenth of what it does one by one.
 _GROUPS = f"""
@@ -95,9 +84,9 @@ def result_groups(connection: sqlite3.Connection) -> Iterator[tuple[ResultRow, i
 
 def _read_rows(connection: sqlite3.Connection, sql: str) -> Iterator[ResultRow]:
     after = 0
-    while chunk := list(starmap(_StoredRow, connection.execute(sql, (after, _CHUNK)))):
+    while chunk := list(starmap(StoredRow, connection.execute(sql, (after, _CHUNK)))):
         for row in chunk:
-            yield _result_row(connection, row)
+            yield build_result(connection, row)
         after = chunk[-1].ordinal
 
 
@@ -112,43 +101,13 @@ def typed_rows(connection: sqlite3.Connection) -> Iterator[ResultRow]:
             yield row
 
 
-def result_page(connection: sqlite3.Connection, row_filter: RowFilter, *, after: int, limit: int) -> list[PageRow]:
-    """Return the rows after an ordinal that a filter accepts, at most ``limit``."""
-    page: list[PageRow] = []
-    values = {
-        "status": row_filter.status,
-        "code": row_filter.code,
-        "customer": row_filter.customer,
-        "text": like_pattern(row_filter.text),
-        "chunk": max(limit, _CHUNK),
-    }
-    while chunk := list(starmap(_StoredRow, connection.execute(_PAGE, values | {"after": after}))):
-        for row in chunk:
-            after = row.ordinal
-            result = _result_row(connection, row)
-            if row_filter.accepts(result):
-                customer, subscription, entitlement = connection.execute(_IDS, (row.ordinal,)).fetchone()
-                page.append(PageRow(row.ordinal, customer or "", subscription or "", entitlement or "", result))
-            if len(page) == limit:
-                return page
-    return page
-
-
-def like_pattern(text: str) -> str:
-    """Return the pattern of LIKE for JSON that has a text in it, empty for an empty one."""
-    in_json = encode_json(text)[1:-1].decode()
-    for char in "~%_":
-        in_json = in_json.replace(char, f"~{char}")
-    return f"%{in_json}%" if text else ""
-
-
 def load_result(connection: sqlite3.Connection, ordinal: int) -> ResultRow:
     """Return one row of the input with its outcome."""
-    return _result_row(connection, _StoredRow(*connection.execute(_RESULT_OF, (ordinal,)).fetchone()))
+    return build_result(connection, StoredRow(*connection.execute(_RESULT_OF, (ordinal,)).fetchone()))
 
 
-class _StoredRow(Struct, frozen=True, gc=False):
-    """One row of _RESULTS; the columns of the outcome and its call are None if there is none.
+class StoredRow(Struct, frozen=True, gc=False):
+    """One row of RESULTS; the columns of the outcome and its call are None if there is none.
 
     ``is_complete``: the stored outcome is complete and the row's own, unless ``overtaken`` by a later process that
     sent the row again. ``carried`` is the request id carried on from an earlier run, empty for that of a read, which
@@ -240,7 +199,8 @@ def derive(details: RowDetails, outcome: Outcome, *, is_stored: bool) -> Derived
     return DerivedResult(outcome, succeeded, excluded, settled=is_stored or excluded)
 
 
-def _result_row(connection: sqlite3.Connection, row: _StoredRow) -> ResultRow:
+def build_result(connection: sqlite3.Connection, row: StoredRow) -> ResultRow:
+    """Return a row with its outcome, stored or derived."""
     outcome = _stored_outcome(row)
     if outcome is not None and row.is_complete:
         return ResultRow(
@@ -272,7 +232,7 @@ def _result_row(connection: sqlite3.Connection, row: _StoredRow) -> ResultRow:
     )
 
 
-def _stored_outcome(row: _StoredRow) -> Outcome | None:
+def _stored_outcome(row: StoredRow) -> Outcome | None:
     if row.status is None or row.overtaken:
         return None
     call = None

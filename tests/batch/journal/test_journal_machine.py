@@ -24,6 +24,7 @@ from bulkreact.models import Answer, Call, Operation, Outcome, Status
 from bulkreact.partnercenter import verdicts
 from bulkreact.partnercenter.verdicts import Verdict
 from bulkreact.sheets.output.results_csv import count_rows
+from tests.batch.journal.all_pages import find_wrong_pages
 from tests.batch.journal.test_journal import make, open_rows, valid
 from tests.support.ids import AT, guid, target
 
@@ -194,6 +195,7 @@ class JournalMachine(RuleBasedStateMachine):
             shown = dict(enumerate((row.outcome.status for row in result_rows(connection)), 1))
             assert shown == {ordinal: row.status for ordinal, row in self.rows.items()}
             assert count_rows(journal.result_groups()) == count_rows((row, 1) for row in result_rows(connection))
+            assert find_wrong_pages(journal) == []
             watched = WatchSelection(journal, everything=True, restoring=False)
             assert watched.count() == sum(row.status in WATCHED for row in self.rows.values())
             for candidate, row in zip(candidates(connection, all_failed=True), self.rows.values(), strict=True):

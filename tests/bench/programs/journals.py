@@ -1,7 +1,7 @@
 """Puts the rows of a file into a new journal, as a run does before it begins.
 
 ``timed`` prints the seconds that takes. ``finished`` makes the journal of a run in which all rows but the last ones were
-accepted.
+accepted. ``settled`` makes that of a finished run in which every thousandth row failed.
 """
 
 import sys
@@ -52,6 +52,32 @@ def finished(source: Path, folder: Path, *, base_url: str, left: int) -> None:
         connection.execute("COMMIT")
 
 
+def settled(source: Path, folder: Path) -> None:
+    """Make the journal of a run over a file that has ended, in which every thousandth row failed."""
+    folder.mkdir(parents=True)
+    _, rows = _journal(source, folder, run_id=folder.name, base_url="http://127.0.0.1:1")
+    with closing(connect_sqlite(folder / JOURNAL_NAME)) as connection:
+        connection.execute("BEGIN")
+        session = (*_SESSION[:7], "finished", 1, "")
+        connection.execute(schema.INSERT_SESSION, with_checksum(session))
+        connection.executemany(schema.INSERT_CALL, map(with_checksum, _calls(range(1, rows + 1))))
+        connection.executemany(schema.INSERT_ANSWER, map(with_checksum, map(_answer, range(1, rows + 1))))
+        connection.executemany(schema.INSERT_OUTCOME, map(with_checksum, map(_outcome, range(1, rows + 1))))
+        connection.execute("COMMIT")
+
+
+def _answer(row: int) -> tuple[str | int | None, ...]:
+    if row % 1000:
+        return row, _AT, "Accepted", 202, "", "", 1, 1, 0, ""
+    return row, _AT, "Failed", 400, "20002", "no relationship", 1, 0, 0, ""
+
+
+def _outcome(row: int) -> tuple[str | int | None, ...]:
+    if row % 1000:
+        return 1, row, "accepted", 1, row, "", "", 0, ""
+    return 1, row, "failed", 1, row, "20002", "no relationship", 0, ""
+
+
 def _journal(source: Path, folder: Path, *, run_id: str, base_url: str) -> tuple[RunMetadata, int]:
     input_file = InputFile(source, max_rows=10_000_000)
     traits = create(folder, input_file.rows())
@@ -96,5 +122,7 @@ if __name__ == "__main__":
             print(timed(Path(source), Path(where)))  # noqa: T201 - the figure
         case ["finished", source, folder, base_url, left]:
             finished(Path(source), Path(folder), base_url=base_url, left=int(left))
+        case ["settled", source, folder]:
+            settled(Path(source), Path(folder))
         case _:
-            sys.exit("timed SOURCE WHERE, or finished SOURCE FOLDER BASE_URL LEFT")
+            sys.exit("timed SOURCE WHERE, or finished SOURCE FOLDER BASE_URL LEFT, or settled SOURCE FOLDER")
