@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from bulkreact.web import (
+    audit_pages,
     decisions,
     entra_pages,
     job_actions,
@@ -44,7 +45,8 @@ VIEWS = (
     View("/jobs", site_pages.list_jobs),
     View(_JOB, job_pages.show_job),
     View(f"{_JOB}/rows", job_pages.show_rows),
-    View(f"{_JOB}/audit", job_pages.show_audit),
+    View(f"{_JOB}/audit", audit_pages.show_trail),
+    View("/audit", audit_pages.show_trail, Right.AUDIT),
     View(f"{_JOB}/stop", job_pages.show_stop, Right.STOP),
     View(f"{_JOB}/files/{{name}}", job_pages.send_file),
     View("/runs/{run}", site_pages.show_run),
@@ -67,7 +69,8 @@ VIEWS = (
     View(f"/api{_JOB}", job_pages.show_job),
     View(f"/api{_JOB}/live", job_pages.show_live, polled=True),
     View(f"/api{_JOB}/rows", job_pages.show_rows),
-    View(f"/api{_JOB}/audit", job_pages.show_audit),
+    View(f"/api{_JOB}/audit", audit_pages.show_trail),
+    View("/api/audit", audit_pages.show_trail, Right.AUDIT),
 )
 ACTS = (
     Act("/jobs", job_actions.upload, Right.UPLOAD, is_upload=True),

@@ -36,6 +36,15 @@ def decide(
     )
 
 
+def describe_decision(approval: Approval) -> str:
+    """Return a decision for the trail: what it is bound to, or why nothing is to be sent."""
+    if approval.decision == REJECTED:
+        return approval.comment
+    first = f"approved_by: {SAME_PERSON}" if approval.decision == SAME_PERSON else approval.comment
+    bound = f"sha256: {approval.sha256}; digest: {approval.digest}; options: {approval.options_sha256}"
+    return "; ".join(filter(None, [first, bound]))
+
+
 def find_difference(
     approval: Approval | None, version: Version, *, file_sha256: str, plan_digest: str, target: str
 ) -> str | None:

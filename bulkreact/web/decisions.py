@@ -4,7 +4,7 @@ import asyncio
 
 from bulkreact.runs.store import new_id
 from bulkreact.timestamps import iso_milliseconds
-from bulkreact.web.approvals import APPROVED, REJECTED, SAME_PERSON, decide
+from bulkreact.web.approvals import APPROVED, REJECTED, SAME_PERSON, decide, describe_decision
 from bulkreact.web.downloads import write_approval
 from bulkreact.web.file_checks import result_of
 from bulkreact.web.job_actions import COMMENT, NOTE, change_job, present_version, raise_refusal, refuse_without_file
@@ -90,7 +90,7 @@ async def _decide(site: Site, visit: Visit, version: Version, event: JobEvent, d
         job.number,
         happening,
         visit.actor,
-        detail=(comment if decision != SAME_PERSON else "") or decision,
+        detail=describe_decision(approval),
         approval=approval,
         publish=publish,
     )

@@ -1,16 +1,15 @@
 """The pages, JSON and files of a job."""
 
 import asyncio
-from contextlib import suppress
 
 from aiohttp import hdrs, web
 
-from bulkreact.timestamps import iso_milliseconds
+from bulkreact.web.audit_events import record_download
 from bulkreact.web.downloads import file_response, job_files, save_name
 from bulkreact.web.page_request import Visit, json_response, wants_json
 from bulkreact.web.plan_file import FIELD_OF_REFUSAL
-from bulkreact.web.refusals import RequestRefusedError, unknown
-from bulkreact.web.row_pages import job_rows, keyset
+from bulkreact.web.refusals import unknown
+from bulkreact.web.row_pages import job_rows
 from bulkreact.web.site import Site
 from bulkreact.web.views import (
     describe_retry,
@@ -18,8 +17,6 @@ from bulkreact.web.views import (
     live_document,
     problem_text,
 )
-
-_AUDIT_LINES = 500
 
 
 def html(page: str) -> web.Response:
@@ -78,18 +75,6 @@ async def show_rows(site: Site, visit: Visit) -> web.StreamResponse:
     return html(site.pages.render("rows", visit.session, job=visit.job, page=page))
 
 
-async def show_audit(site: Site, visit: Visit) -> web.StreamResponse:
-    """Show what happened to a job, and by whom."""
-    after, _ = keyset(visit)
-    lines = await asyncio.to_thread(site.store.audit_lines, job=visit.job.number, after=after, limit=_AUDIT_LINES + 1)
-    has_more, lines = len(lines) > _AUDIT_LINES, lines[:_AUDIT_LINES]
-    if wants_json(visit.request, site.base):
-        names = ("number", "at", "person", "version", "event", "detail")
-        events = [{name: getattr(line, name) for name in names} for line in lines]
-        return json_response({"events": events, "next": lines[-1].number if has_more else None})
-    return html(site.pages.render("audit", visit.session, job=visit.job, lines=lines))
-
-
 async def send_file(site: Site, visit: Visit) -> web.StreamResponse:
     """Send a file of a job."""
     name, job = visit.request.match_info["name"], visit.job
@@ -98,8 +83,5 @@ async def send_file(site: Site, visit: Visit) -> web.StreamResponse:
     found = dict(await asyncio.to_thread(job_files, job, version, site.folders, site.settings.reports))
     if name not in found:
         raise unknown("This file")
-    if visit.request.method == hdrs.METH_GET:
-        now = iso_milliseconds(site.now())
-        with suppress(RequestRefusedError):
-            await asyncio.to_thread(site.store.audit, visit.actor, "downloaded", name, now, job=job)
+    await record_download(site, visit, name, job)
     return await file_response(found[name], name, save_name(job.name, name))

@@ -9,6 +9,7 @@ from bulkreact import __version__
 from bulkreact.atomic_write import replacing
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.monitoring.webhooks import Notification, notify_end
+from bulkreact.web.approvals import APPROVED
 from bulkreact.web.audit import LEADS_TO_WAITING, WAITS, AuditLine
 from bulkreact.web.file_checks import result_of
 from bulkreact.web.jobs import WebJob
@@ -83,7 +84,11 @@ class Notifications:
         )
         if event == "ended" and job.run_id and (self._settings.reports / job.run_id).is_dir():
             counts = (await self._live.final(job.run_id)).counts
-        sentence, headline = describe_event(event, line.person, job, line.detail), f"bulkreact: {event}"
+        said = line.detail
+        if event == APPROVED:
+            approval = await asyncio.to_thread(self._store.latest_approval, job.number, version.version)
+            said = approval.comment if approval else ""
+        sentence, headline = describe_event(event, line.person, job, said), f"bulkreact: {event}"
         content = {
             "version": __version__,
             "event": event,

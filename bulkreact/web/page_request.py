@@ -16,6 +16,8 @@ from bulkreact.web.refusals import RequestRefusedError, bad_field
 from bulkreact.web.sessions import Session
 from bulkreact.web.uploads import SILENCE_SECONDS
 
+# The largest number that programs of all kinds read exactly.
+LARGEST = 2**53
 _FIELD_BYTES = 16_384
 _FIELDS = 2000
 _CHUNK = 1 << 16

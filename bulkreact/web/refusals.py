@@ -1,6 +1,7 @@
 """The refusals of a request: their codes, statuses and titles. No I/O."""
 
 from bulkreact.web.jobs import JobState
+from bulkreact.web.records import Actor
 from bulkreact.wording import describe_refusal
 
 TITLES: dict[str, tuple[int, str]] = {
@@ -26,15 +27,21 @@ TITLES: dict[str, tuple[int, str]] = {
 
 
 class RequestRefusedError(Exception):
-    """A request that is refused; ``field`` names the form field at which the reason is shown."""
+    """A request that is refused.
 
-    def __init__(self, code: str, detail: str, *, field: str = "", retry_after: int = 0) -> None:
+    ``field`` names the form field at which the reason is shown, ``actor`` is who was refused without a session.
+    """
+
+    def __init__(
+        self, code: str, detail: str, *, field: str = "", retry_after: int = 0, actor: Actor | None = None
+    ) -> None:
         super().__init__(detail)
         self.code = code
         self.status, self.title = TITLES[code]
         self.detail = detail
         self.field = field
         self.retry_after = retry_after
+        self.actor = actor
 
 
 def describe_problem(error: OSError | RequestRefusedError) -> str:

@@ -8,11 +8,12 @@ from urllib.parse import quote
 from aiohttp import hdrs, web
 
 from bulkreact.web import uploads
+from bulkreact.web.audit_events import record_refusal
 from bulkreact.web.forms import parse_form_id
 from bulkreact.web.jobs import WebJob
 from bulkreact.web.page_request import Form, Visit, drain, json_response, read_form, wants_json
 from bulkreact.web.permissions import Person, Right, refusal_code
-from bulkreact.web.records import PendingForm
+from bulkreact.web.records import Actor, PendingForm
 from bulkreact.web.refusals import RequestRefusedError, unknown, wrong_state
 from bulkreact.web.serve_settings import client_address
 from bulkreact.web.sessions import Session, is_token
@@ -94,6 +95,7 @@ async def answer_refusals(
         _refuse_wrong_host(site, request)
         return await handler(request)
     except RequestRefusedError as refusal:
+        await record_refusal(site, request, refusal, await _actor(site, request))
         return refusal_response(site, request, refusal)
     except web.HTTPNotFound:
         return refusal_response(site, request, unknown("This page"))
@@ -210,6 +212,11 @@ async def _session(site: Site, request: web.Request, *, is_use: bool = True) -> 
     if sessions.needs_store(session_id):
         return await asyncio.to_thread(sessions.find, session_id, is_use=is_use)
     return sessions.find(session_id, is_use=is_use)
+
+
+async def _actor(site: Site, request: web.Request) -> Actor | None:
+    session = await _session(site, request, is_use=False)
+    return Actor(session.person.id, session.person.name, request.remote or "") if session else None
 
 
 async def _session_needed(site: Site, request: web.Request) -> Session:

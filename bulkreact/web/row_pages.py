@@ -13,13 +13,12 @@ from bulkreact.models import Status
 from bulkreact.sheets.output.results_xlsx import failed_file_in
 from bulkreact.web.file_checks import result_of
 from bulkreact.web.jobs import WebJob
-from bulkreact.web.page_request import Visit
+from bulkreact.web.page_request import LARGEST, Visit
 from bulkreact.web.refusals import bad_field
 from bulkreact.web.site import Site
 from bulkreact.web.views import Document, checked_row, result_row
 
 _PER_PAGE, _MOST_PER_PAGE = 50, 500
-_LARGEST = 2**53
 _BEFORE_RUN = ("problems", "sent", "duplicates", "all")
 _AFTER_RUN: dict[str, bool | None] = {"all": None, "attention": False, "well": True}
 
@@ -69,7 +68,7 @@ def keyset(visit: Visit, default: int = _PER_PAGE) -> tuple[int, int]:
     per = visit.number("per", default=default, most=_MOST_PER_PAGE)
     if per < 1:
         raise bad_field("per", f"per is a number from 1 to {_MOST_PER_PAGE}.")
-    return visit.number("after", default=0, most=_LARGEST), per
+    return visit.number("after", default=0, most=LARGEST), per
 
 
 async def _checked_rows(site: Site, visit: Visit, job: WebJob) -> Document:

@@ -50,11 +50,12 @@ def begin_session(site: Site, request: web.Request, person: Person, wanted: str)
     """Begin a session of a person and lead them to the page that they wanted; without a role nobody gets in."""
     actor, now = Actor(person.id, person.name, request.remote or ""), iso_milliseconds(site.now())
     if not person.roles:
-        site.store.audit(actor, "refused", "no role", now)
         entra = site.settings.entra
         where = f", in Microsoft Entra at the application {entra.identity.client_id}" if entra else ""
         raise RequestRefusedError(
-            "no-right", f"{person.name} has no role here. Ask the administrator of this page for one{where}."
+            "no-right",
+            f"{person.name} has no role here. Ask the administrator of this page for one{where}.",
+            actor=actor,
         )
     if before := site.sessions.find(request.cookies.get(cookie_name(site)), is_use=False):
         site.sessions.end(before)

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web import processes
+from bulkreact.web.audit_events import record
 from bulkreact.web.job_pages import html
 from bulkreact.web.page_request import Visit
 from bulkreact.web.site import ConnectionTest, DoctorResult, Site
@@ -35,12 +36,14 @@ async def test_connection(site: Site, visit: Visit) -> tuple[int, str]:
         size += len(chunk)
         if size > site.settings.max_upload:
             raise too_large(site.settings.max_upload)
+    await record(site, visit.actor, "settings", "connection tested")
     site.connection = ConnectionTest(iso_milliseconds(site.now()), size, site.clock() - began)
     return 200, f"{site.base}/settings"
 
 
-async def ask_doctor(site: Site, _visit: Visit) -> tuple[int, str]:
+async def ask_doctor(site: Site, visit: Visit) -> tuple[int, str]:
     """Prove that a run could work."""
+    await record(site, visit.actor, "settings", "doctor asked")
     with tempfile.TemporaryDirectory(dir=site.folders.data) as folder:
         output, log = Path(folder) / "doctor.json", Path(folder) / "doctor.log"
         arguments = ["doctor", *site.settings.arguments["doctor"], "--json"]

@@ -106,6 +106,7 @@ class Site:
         self.requests = Bucket(20, 1.0)
         self.uploads = Bucket(30, 3600.0)
         self.sign_ins = Bucket(10, 60.0)
+        self.refusals = Bucket(100, 60.0)
 
     @property
     def base(self) -> str:

@@ -18,11 +18,12 @@ from bulkreact.runs.run_record import Run
 from bulkreact.runs.store import find
 from bulkreact.settings import parse_new_run_id
 from bulkreact.sheets.output import template
+from bulkreact.web.audit_events import record_download
 from bulkreact.web.downloads import content_disposition, file_response, run_files
 from bulkreact.web.file_checks import result_of
 from bulkreact.web.job_pages import html
 from bulkreact.web.jobs import JobState, WebJob
-from bulkreact.web.page_request import Visit, json_response, wants_json
+from bulkreact.web.page_request import LARGEST, Visit, json_response, wants_json
 from bulkreact.web.permissions import Person, allowed_actions
 from bulkreact.web.refusals import bad_field, unknown
 from bulkreact.web.row_pages import run_rows
@@ -32,7 +33,6 @@ from bulkreact.web.views import Document, job_summary
 
 _LATELY = 10
 _PER_PAGE = 50
-_LARGEST = 2**53
 _SHOWN_ON_HOME = (JobState.RUNNING, JobState.STOPPING, JobState.QUEUED)
 
 
@@ -48,7 +48,7 @@ async def show_home(site: Site, visit: Visit) -> web.StreamResponse:
     """Show what can be uploaded, what waits, what runs and what was last."""
     at_work = await asyncio.to_thread(site.store.jobs_in, _SHOWN_ON_HOME)
     waiting = await asyncio.to_thread(_waiting_for, site, visit.person)
-    lately = await asyncio.to_thread(site.store.newest_jobs, before=_LARGEST, limit=_LATELY)
+    lately = await asyncio.to_thread(site.store.newest_jobs, before=LARGEST, limit=_LATELY)
     numbers = {
         job.number: await site.numbers(job, ProcessReport()) for job in at_work if job.state is not JobState.QUEUED
     }
@@ -111,7 +111,7 @@ async def _counts(site: Site, line: HistoryLine) -> Document:
 
 def _history(site: Site, query: Mapping[str, str], *, with_runs: bool) -> list[HistoryLine]:
     """Return the lines of a page and one more, the newest first."""
-    lines = [_job_line(site, job) for job in site.store.newest_jobs(before=_LARGEST, limit=_LARGEST)]
+    lines = [_job_line(site, job) for job in site.store.newest_jobs(before=LARGEST, limit=LARGEST)]
     if with_runs and not query["state"] and not query["by"]:
         ours = site.store.run_ids()
         runs = list_runs(site.settings.reports, counting=True).runs
@@ -199,6 +199,7 @@ async def send_run_file(site: Site, visit: Visit) -> web.StreamResponse:
     found = dict(run_files(run.folder))
     if name not in found:
         raise unknown("This file")
+    await record_download(site, visit, name)
     return await file_response(found[name], name, f"{run.metadata.id}.{name}")
 
 

@@ -13,8 +13,9 @@ from msgspec import json
 from bulkreact.web.app import serving
 from bulkreact.web.jobs import JobState, StopCause, WebJob
 from bulkreact.web.plan_file import OPTION_DEFAULTS
-from bulkreact.web.records import Actor, Version
+from bulkreact.web.records import Actor, Approval, Version
 from bulkreact.web.refusals import RequestRefusedError
+from bulkreact.web.run_queue import RunQueue
 from bulkreact.web.site import Site
 from bulkreact.web.store import STORE_NAME, RecordStore
 from tests.support.web_page import free_socket, serving_page, settings_for, table
@@ -37,6 +38,23 @@ KILLED = WebJob(
 )
 
 
+AGREED = Approval(
+    job=1,
+    version=1,
+    sha256="0" * 64,
+    digest="0" * 64,
+    options_sha256="0" * 64,
+    target="simulated",
+    rows=1,
+    customers=1,
+    person_id="local",
+    person="ann",
+    decision="same person",
+    comment="",
+    at=NOW,
+)
+
+
 def first_version(job: int, version: int, /) -> Version:
     """Return the version of a job."""
     values = {
@@ -54,7 +72,8 @@ async def test_a_server_starts_though_nothing_can_be_saved_and_continues_runs_wh
     warned, listener = asyncio.Event(), free_socket()
     site = Site(settings_for(tmp_path, listener), lambda _token: None, warn=lambda _message: warned.set())
     site.store.create_job(KILLED, first_version, ACTOR)
-    with patch("bulkreact.web.processes.start") as start:
+    site.store._insert("approvals", AGREED)
+    with patch("bulkreact.web.processes.start") as start, patch.object(RunQueue, "_find_difference", return_value=None):
         start.return_value.exit_code.return_value = None
         site.store._connection.execute("PRAGMA query_only = ON")
         async with serving(site, listener), asyncio.timeout(60):
