@@ -14,6 +14,7 @@ from bulkreact.web import (
     audit_pages,
     decisions,
     entra_pages,
+    history_pages,
     job_actions,
     job_pages,
     retries,
@@ -42,7 +43,7 @@ _JOB = "/jobs/{number:[0-9]{1,9}}"
 _SEARCH = "/find/{search:[0-9]{1,9}}"
 VIEWS = (
     View("/", site_pages.show_home),
-    View("/jobs", site_pages.list_jobs),
+    View("/jobs", history_pages.list_jobs),
     View(_JOB, job_pages.show_job),
     View(f"{_JOB}/rows", job_pages.show_rows),
     View(f"{_JOB}/audit", audit_pages.show_trail),
@@ -65,7 +66,7 @@ VIEWS = (
     View("/api/session", session_pages.show_session, None),
     View(f"/api{_SEARCH}", search_pages.show_search, Right.UPLOAD),
     View(f"/api{_SEARCH}/live", search_pages.show_live, Right.UPLOAD, polled=True),
-    View("/api/jobs", site_pages.list_jobs),
+    View("/api/jobs", history_pages.list_jobs),
     View(f"/api{_JOB}", job_pages.show_job),
     View(f"/api{_JOB}/live", job_pages.show_live, polled=True),
     View(f"/api{_JOB}/rows", job_pages.show_rows),

@@ -65,10 +65,15 @@ async def run_rows(
 
 def keyset(visit: Visit, default: int = _PER_PAGE) -> tuple[int, int]:
     """Return after which row a page begins, and how many rows it has."""
+    return visit.number("after", default=0, most=LARGEST), parse_per(visit, default)
+
+
+def parse_per(visit: Visit, default: int = _PER_PAGE) -> int:
+    """Return how many lines a page has."""
     per = visit.number("per", default=default, most=_MOST_PER_PAGE)
     if per < 1:
         raise bad_field("per", f"per is a number from 1 to {_MOST_PER_PAGE}.")
-    return visit.number("after", default=0, most=LARGEST), per
+    return per
 
 
 async def _checked_rows(site: Site, visit: Visit, job: WebJob) -> Document:

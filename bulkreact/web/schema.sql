@@ -26,6 +26,7 @@ CREATE TABLE jobs (
     CHECK (state <> 'queued' OR queued_at <> '')
 ) STRICT;
 CREATE INDEX jobs_by_state ON jobs (state);
+CREATE INDEX jobs_by_time ON jobs (created_at, number);
 CREATE UNIQUE INDEX jobs_by_run ON jobs (run_id);
 
 CREATE TABLE versions (

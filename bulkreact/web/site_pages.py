@@ -2,18 +2,14 @@
 
 import asyncio
 import tempfile
-from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 
 from aiohttp import web
-from msgspec import Struct
 
 from bulkreact.batch.journal.journal import is_locked
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.error_codes.lookup import all_entries, find_entries
 from bulkreact.runs.history import summarize
-from bulkreact.runs.index import list_runs
 from bulkreact.runs.run_record import Run
 from bulkreact.runs.store import find
 from bulkreact.settings import parse_new_run_id
@@ -25,23 +21,13 @@ from bulkreact.web.job_pages import html
 from bulkreact.web.jobs import JobState, WebJob
 from bulkreact.web.page_request import LARGEST, Visit, json_response, wants_json
 from bulkreact.web.permissions import Person, allowed_actions
-from bulkreact.web.refusals import bad_field, unknown
+from bulkreact.web.refusals import unknown
 from bulkreact.web.row_pages import run_rows
 from bulkreact.web.run_numbers import ProcessReport
 from bulkreact.web.site import Site
-from bulkreact.web.views import Document, job_summary
 
 _LATELY = 10
-_PER_PAGE = 50
 _SHOWN_ON_HOME = (JobState.RUNNING, JobState.STOPPING, JobState.QUEUED)
-
-
-class HistoryLine(Struct, frozen=True):
-    """A job, or a run that the page did not make."""
-
-    created_at: str
-    document: Document
-    run: str = ""
 
 
 async def show_home(site: Site, visit: Visit) -> web.StreamResponse:
@@ -72,90 +58,6 @@ def _waiting_for(site: Site, person: Person) -> list[tuple[WebJob, int]]:
     ]
     checks = [(job, result_of(site.store.version(job.number, job.version))) for job in jobs]
     return [(job, check.plan.valid if check else 0) for job, check in checks]
-
-
-async def list_jobs(site: Site, visit: Visit) -> web.StreamResponse:
-    """Show the history: jobs, and runs of the reports folder made elsewhere."""
-    names = ("state", "by", "q", "from", "to", "after")
-    query = {name: visit.query(name) for name in names}
-    if query["state"] and query["state"] not in set(JobState):
-        raise bad_field("state", f"state is one of: {', '.join(JobState)}.")
-    for name in ("from", "to"):
-        _refuse_no_date(name, query[name])
-    as_json = wants_json(visit.request, site.base)
-    lines = await asyncio.to_thread(_history, site, query, with_runs=not as_json)
-    shown, after = lines[:_PER_PAGE], ""
-    if len(lines) > _PER_PAGE:
-        after = _key(shown[-1])
-    if as_json:
-        documents = [line.document | await _counts(site, line) for line in shown]
-        return json_response({"jobs": documents, "next": after or None})
-    return html(
-        site.pages.render("history", visit.session, lines=shown, query=query, after=after, states=list(JobState))
-    )
-
-
-def _refuse_no_date(name: str, text: str) -> None:
-    try:
-        if text:
-            date.fromisoformat(text)
-    except ValueError:
-        raise bad_field(name, f"{name} is a date like 2026-03-01.") from None
-
-
-async def _counts(site: Site, line: HistoryLine) -> Document:
-    job = await asyncio.to_thread(site.store.job, int(str(line.document["number"])))
-    numbers = await site.numbers(job, ProcessReport()) if job else None
-    return {"well": numbers.well, "attention": numbers.attention} if numbers else {}
-
-
-def _history(site: Site, query: Mapping[str, str], *, with_runs: bool) -> list[HistoryLine]:
-    """Return the lines of a page and one more, the newest first."""
-    lines = [_job_line(site, job) for job in site.store.newest_jobs(before=LARGEST, limit=LARGEST)]
-    if with_runs and not query["state"] and not query["by"]:
-        ours = site.store.run_ids()
-        runs = list_runs(site.settings.reports, counting=True).runs
-        lines += [_run_line(run) for run in runs if run.metadata.id not in ours]
-    kept = [line for line in lines if _is_wanted(line, query)]
-    kept.sort(key=_key, reverse=True)
-    return [line for line in kept if not query["after"] or _key(line) < query["after"]][: _PER_PAGE + 1]
-
-
-def _key(line: HistoryLine) -> str:
-    return f"{line.created_at} {line.run or str(line.document['number']).zfill(12)}"
-
-
-def _is_wanted(line: HistoryLine, query: Mapping[str, str]) -> bool:
-    document = line.document
-    text = f"{document['name']} {document['run_id'] or ''} {document['number'] or ''}".casefold()
-    by = document["by"]
-    return (
-        query["state"] in {"", document["state"]}
-        and (not query["by"] or (isinstance(by, dict) and query["by"].casefold() in str(by["name"]).casefold()))
-        and query["q"].casefold() in text
-        and (not query["from"] or line.created_at[:10] >= query["from"])
-        and (not query["to"] or line.created_at[:10] <= query["to"])
-    )
-
-
-def _job_line(site: Site, job: WebJob) -> HistoryLine:
-    version = site.store.version(job.number, job.version)
-    result = result_of(version)
-    return HistoryLine(job.created_at, job_summary(job, version, None, result.plan.rows if result else None))
-
-
-def _run_line(run: Run) -> HistoryLine:
-    metadata, summary = run.metadata, summarize(run)
-    document: Document = {
-        "number": None,
-        "state": summary.state,
-        "name": metadata.input_name,
-        "by": {"id": "", "name": metadata.operator},
-        "rows": summary.rows,
-        "run_id": metadata.id,
-        "created_at": run.created_at,
-    }
-    return HistoryLine(run.created_at, document, metadata.id)
 
 
 def _find_run(site: Site, name: str) -> Run:

@@ -15,6 +15,7 @@ from msgspec.structs import asdict, replace
 from bulkreact.errors import InputRefusedError
 from bulkreact.web.audit import LEADS_TO_WAITING, WAITS, AuditLine
 from bulkreact.web.audit_trail import append_line, read_head
+from bulkreact.web.history import HistoryFilter
 from bulkreact.web.jobs import EventRefusal, Happening, JobEvent, JobState, WebJob, step
 from bulkreact.web.permissions import Person, Role
 from bulkreact.web.records import Actor, Approval, FormAnswer, StoredSession, Version
@@ -198,10 +199,12 @@ class RecordStore:
         """Return jobs with a number below ``before``, the newest first."""
         return self._select(WebJob, "jobs WHERE number < ? ORDER BY number DESC LIMIT ?", before, limit)
 
-    def job_of_run(self, run_id: str) -> WebJob | None:
-        """Return the job of a run."""
-        found = self._select(WebJob, "jobs WHERE run_id = ?", run_id)
-        return found[0] if found else None
+    def find_jobs(self, wanted: HistoryFilter, limit: int) -> list[WebJob]:
+        """Return the jobs that are wanted in the history, the newest first."""
+        conditions = wanted.conditions()
+        where = " AND ".join(["TRUE", *conditions])
+        values = [value for condition in conditions.values() for value in condition]
+        return self._select(WebJob, f"jobs WHERE {where} ORDER BY created_at DESC, number DESC LIMIT ?", *values, limit)
 
     def run_ids(self) -> frozenset[str]:
         """Return the runs of all jobs."""
@@ -402,4 +405,5 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA fullfsync = ON")
     connection.execute("PRAGMA busy_timeout = 5000")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.create_function("casefold", 1, str.casefold, deterministic=True)
     return connection

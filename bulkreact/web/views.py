@@ -109,18 +109,18 @@ def job_document(view: JobView) -> Document:
     }
 
 
-def job_summary(job: WebJob, version: Version, numbers: RunNumbers | None, rows: int | None) -> Document:
-    """Return a job as a line of the history."""
+def job_summary(job: WebJob, rows: int | None) -> Document:
+    """Return a job as a line of the history, with the number of rows that its check has found."""
     return {
         "number": job.number,
         "state": job.state.value,
         "cause": job.cause.value if job.cause else None,
         "name": job.name,
         "by": {"id": job.by_id, "name": job.by_name},
-        "version": version.version,
+        "version": job.version,
         "rows": rows,
-        "well": numbers.well if numbers else None,
-        "attention": numbers.attention if numbers else None,
+        "well": None,
+        "attention": None,
         "run_id": job.run_id,
         "created_at": job.created_at,
         "changed_at": job.changed_at,
