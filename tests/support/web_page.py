@@ -88,6 +88,9 @@ def settings_for(
         "facts": (("rate", "off"),),
         "verify": False,
     }
+    public = changed.get("public_url")
+    if isinstance(public, PublicUrl):
+        values["hosts"] = url.hosts | public.hosts
     return ServeSettings(**(values | changed))  # type: ignore[arg-type]
 
 

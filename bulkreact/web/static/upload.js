@@ -10,12 +10,12 @@ const objection = (file, most) => {
   return "";
 };
 
-const refusal = (request) => {
+const refusal = (request, size) => {
   try {
     return JSON.parse(request.responseText).detail;
   } catch {
-    const size = request.status === 413 ? " takes no files of this size; its administrator must raise the limit (nginx: client_max_body_size)" : ` answered ${request.status}`;
-    return `The server in front of bulkreact${size}.`;
+    const reason = request.status === 413 ? ` takes no files of ${megabytes(size)}; its administrator must raise the limit (nginx: client_max_body_size)` : ` answered ${request.status}`;
+    return `The server in front of bulkreact${reason}.`;
   }
 };
 
@@ -61,7 +61,7 @@ const prepare = (form) => {
     };
     request.onload = () => {
       if (request.status < 300) location.assign(JSON.parse(request.responseText).location);
-      else fail(refusal(request));
+      else fail(refusal(request, file.size));
     };
     request.onerror = () => fail("The connection broke. Choose the file again.");
     request.onabort = () => fail("Cancelled. Nothing was kept.");
