@@ -2,8 +2,9 @@
 
 import errno
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 EXIT_SUCCESS = 0
 EXIT_SOME_FAILED = 1
@@ -83,8 +84,7 @@ class RefusalCode(StrEnum):
     UNREADABLE = "unreadable"
 
 
-@dataclass(frozen=True, slots=True)
-class RefusalFacts:
+class RefusalFacts(Struct, frozen=True):
     """What a program needs to offer the remedy: the code, and what is known of the file; both counts are of rows."""
 
     code: RefusalCode = RefusalCode.NOT_A_TABLE

@@ -2,11 +2,12 @@
 
 import math
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct
 
 from bulkreact.guids import is_guid
 
@@ -47,8 +48,7 @@ _NEW_RUN_ID = re.compile(r"\d{8}T\d{6}Z-[A-Za-z0-9_-]{1,60}-[0-9a-f]{4}", re.ASC
 _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Threshold:
+class Threshold(Struct, frozen=True):
     """When failures halt a run: a share of the settled rows (0 to 1), a number of rows, or never."""
 
     share: float | None = None
@@ -61,8 +61,7 @@ class Threshold:
         return self.number is not None and failures > self.number
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """The partner API that a run calls."""
 
     cloud: Cloud
@@ -80,8 +79,7 @@ class AuthMethod(StrEnum):
     USER = "user"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """What tokens are requested with, without the secret.
 
     ``authority`` is a URL with the tenant in it; ``resource`` is the audience that a token for the ``scope`` must have.
@@ -99,8 +97,7 @@ class Identity:
 URGENT_WITHIN = timedelta(days=14)
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(Struct, frozen=True):
     """How accepted rows are watched until they are active, in seconds.
 
     A row is first read ``after`` its acceptance, then once per ``every``, until the watch has lasted for ``timeout``;
@@ -112,8 +109,7 @@ class Verification:
     timeout: float = 1200.0
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """The limits of a run; seconds unless the name says otherwise.
 
     ``calls_per_second`` is None if the rate is off, ``verify`` if activation is not watched. ``waiting`` is the polling

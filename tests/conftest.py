@@ -4,13 +4,13 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 import aioresponses.core
 import pytest
 from hypothesis import HealthCheck, settings
+from msgspec import Struct
 
 from bulkreact.simulator.partnercenter.service import Behaviour
 from bulkreact.simulator.server import serve
@@ -38,8 +38,7 @@ class _Response(aiohttp.ClientResponse):
 setattr(aioresponses.core, "ClientResponse", _Response)  # noqa: B010 - the module does not export the name
 
 
-@dataclass(frozen=True)
-class Chaos:
+class Chaos(Struct, frozen=True):
     """How much chaos there is to be."""
 
     rows: int

@@ -1,17 +1,17 @@
 """Dependencies injected into a run, and the progress it exposes."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import FAILURES, OutageRecord, Outcome, Reply, Request, RunState
 
 
-@dataclass(frozen=True, slots=True)
-class RunEnvironment:
+class RunEnvironment(Struct, frozen=True):
     """Injected dependencies: network, token, two clocks, random numbers and new GUIDs.
 
     ``ensure_token`` returns why there is no token, empty if there is one; it is not needed while ``is_token_fresh``.
@@ -32,8 +32,7 @@ class RunEnvironment:
     on_outage: Callable[[OutageRecord], None]
 
 
-@dataclass(frozen=True, slots=True)
-class StopReason:
+class StopReason(Struct, frozen=True):
     """Why a phase ended; ``exit_code`` is 0 if every row was settled, even if it failed."""
 
     state: RunState
@@ -48,8 +47,7 @@ COMPLETED = StopReason(RunState.FINISHED, EXIT_SUCCESS, "complete")
 VERIFYING = "Verifying"
 
 
-@dataclass(slots=True)
-class PhaseProgress:
+class PhaseProgress(Struct):
     """The progress of a phase as a reporter shows it; counts rows of this process only."""
 
     total: int
@@ -74,8 +72,7 @@ class WaitReason(StrEnum):
     ACTIVATION = "activation"
 
 
-@dataclass(frozen=True, slots=True)
-class WaitState:
+class WaitState(Struct, frozen=True):
     """What waits, how many rows for which reason; ``held`` is why no call may be made at all, None if calls go on.
 
     ``customers`` are throttled, ``customer`` the one of them that is held longest. The next of the waiting calls is due in ``next_seconds``, and is the ``attempt``-th of

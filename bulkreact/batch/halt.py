@@ -1,7 +1,8 @@
 """When a run stops by itself: too many failures, or only missing permissions. No I/O."""
 
 from collections import Counter
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bulkreact.models import FAILURES, Outcome
 from bulkreact.settings import Threshold
@@ -10,8 +11,7 @@ from bulkreact.settings import Threshold
 DENIALS_TO_STOP = 5
 
 
-@dataclass(frozen=True, slots=True)
-class DeniedRow:
+class DeniedRow(Struct, frozen=True):
     """A row that was refused for lack of permission."""
 
     ordinal: int

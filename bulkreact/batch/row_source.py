@@ -1,12 +1,12 @@
 """The items of a queue, and the source that provides them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class CustomerStream:
+
+class CustomerStream(Struct, frozen=True):
     """Items of one customer, in order.
 
     Streams of a higher ``band`` start when no item of a lower one is ready. A stream with a ``parent`` starts when the

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
+from msgspec import Struct
 
 from bulkreact import CONFIG_FILE_NAME
 from bulkreact.cli import config_file
@@ -137,8 +137,7 @@ def _options_of(command: click.Command) -> dict[str, click.Option]:
     return {str(param.name): param for param in command.params if isinstance(param, click.Option)}
 
 
-@dataclass(frozen=True, slots=True)
-class EffectiveValue:
+class EffectiveValue(Struct, frozen=True):
     """A value as given, None if there is none, and its source."""
 
     text: str | None

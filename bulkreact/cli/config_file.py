@@ -7,9 +7,10 @@ import os
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+
+from msgspec import Struct
 
 from bulkreact import CONFIG_FILE_NAME
 from bulkreact.errors import InputRefusedError
@@ -36,16 +37,14 @@ INCLUDED_TABLES = {"doctor": "run", "plan": "run", "serve": "run", "audit": "ser
 OptionNames = Mapping[str, Collection[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class FileValue:
+class FileValue(Struct, frozen=True):
     """A value from the file and the table that has it."""
 
     value: object
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(Struct, frozen=True):
     """A configuration file that was read; ``warning`` says who else can change it, if anybody."""
 
     path: Path

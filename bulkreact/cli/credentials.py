@@ -2,10 +2,10 @@
 
 import os
 import time
-from dataclasses import replace
 
 import click
 from click.core import ParameterSource
+from msgspec.structs import replace
 
 from bulkreact.batch.journal.metadata import RunMetadata, RunSettings
 from bulkreact.cli.command import CommandContext, own_options

@@ -1,16 +1,15 @@
 """The exit code and the message of a command that an exception ends."""
 
-from dataclasses import dataclass
 from typing import Self
 
 import click
+from msgspec import Struct
 
 from bulkreact.errors import EXIT_INTERRUPTED, BulkreactError, InputRefusedError, is_refused_by_system
 from bulkreact.wording import describe_refusal
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorExit:
+class ErrorExit(Struct, frozen=True):
     """How an exception ends a command."""
 
     code: int

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 from itertools import islice
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from bulkreact import __version__
 from bulkreact.batch.journal.reading import JournalReader, RowIds
@@ -38,8 +39,7 @@ class ReportState(Enum):
     ALREADY_REPORTED = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class CommandEnd:
+class CommandEnd(Struct, frozen=True):
     """How a command ended; without ``runs`` and ``content``, a success is not posted to the webhook.
 
     ``problems`` are sentences about files without a run; ``message`` has them as well.
@@ -54,8 +54,7 @@ class CommandEnd:
     report_state: ReportState = ReportState.NEW
 
 
-@dataclass(frozen=True, slots=True)
-class Notifier:
+class Notifier(Struct, frozen=True):
     """Notifies the monitors of a command's options.
 
     ``refresh_token_expiry`` is called at the end of the command: only then are the credentials known.

@@ -6,9 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from bulkreact.atomic_write import replacing_bytes
 from bulkreact.errors import EXIT_SUCCESS
@@ -24,8 +26,7 @@ _COUNTER = "_total"
 _PREVIOUS_SUCCESS = re.compile(rf"^{_LAST_SUCCESS}(?:\{{.*\}})? (\S+)$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Struct, frozen=True):
     """One value of a gauge, or of a counter if its name ends in ``_total``; the labels distinguish it from others."""
 
     name: str
@@ -34,8 +35,7 @@ class Metric:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class CommandResult:
+class CommandResult(Struct, frozen=True):
     """The command that has just ended; ``refresh_token_expiry`` is None without a stored sign-in.
 
     ``run_folders`` are those of its runs: their files are written, their ends perhaps not yet recorded.

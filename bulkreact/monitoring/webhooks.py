@@ -4,8 +4,9 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
+
+from msgspec import Struct
 
 from bulkreact import USER_AGENT
 from bulkreact.errors import EXIT_SUCCESS, BulkreactError
@@ -24,8 +25,7 @@ TEAMS = "teams"
 _WELL = SUCCESSES | {Status.DUPLICATE}
 
 
-@dataclass(frozen=True, slots=True)
-class NotifyTargets:
+class NotifyTargets(Struct, frozen=True):
     """The URLs to notify: ``ping`` is a dead-man's switch, ``url`` a webhook that gets JSON or a Teams card."""
 
     ping: str | None = None
@@ -33,8 +33,7 @@ class NotifyTargets:
     teams: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
+class Notification(Struct, frozen=True):
     """How a command ended: a headline, a sentence for each file, and the webhook's content, None if there is nothing."""
 
     exit_code: int

@@ -1,8 +1,9 @@
 """Reads the body of a list item by item, within limits. No I/O."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from bulkreact.partnercenter.json_reader import JsonReader
 from bulkreact.partnercenter.response_bodies import decode, resource_status
@@ -16,8 +17,7 @@ _KEPT = frozenset({"totalcount", "continuationtoken", "links"})
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True, slots=True)
-class ListBody(Generic[Item]):
+class ListBody(Struct, Generic[Item], frozen=True):
     """The items of a list as they were read, and its other members by lower-case name; a bare array has none.
 
     ``is_cut``: it has more than ``MAX_ITEMS``, and the rest was not read.

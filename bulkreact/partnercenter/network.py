@@ -5,10 +5,11 @@ import os
 import re
 import socket
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
+
+from msgspec import Struct
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.settings import is_loopback
@@ -28,8 +29,7 @@ for _library in ("aiohttp.client", "aiohttp.internal", "msal", "urllib3"):
     logging.getLogger(_library).propagate = False
 
 
-@dataclass(frozen=True, slots=True)
-class TrustSource:
+class TrustSource(Struct, frozen=True):
     """Where the trusted certificates come from: a file or folder and the variable that names it, or the platform."""
 
     variable: str = ""

@@ -6,11 +6,11 @@ entitlements*. Pages are not trusted: entries without an id are dropped, and a l
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 from urllib.parse import quote, urlsplit
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from bulkreact.guids import is_guid
@@ -38,16 +38,14 @@ _OWN_HEADERS = {"ms-requestid", "ms-correlationid", "ms-contract-version", "ms-p
 Fields = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerEntry:
+class CustomerEntry(Struct, frozen=True):
     """A customer in the partner's list; the id as received."""
 
     id: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionEntry:
+class SubscriptionEntry(Struct, frozen=True):
     """A subscription in a customer's list; status and ids as received, empty if absent.
 
     ``deadline`` is the end of its commitment, an ISO 8601 date or date-time, empty if it has none.
@@ -62,8 +60,7 @@ class SubscriptionEntry:
     azure_plan: bool
 
 
-@dataclass(frozen=True, slots=True)
-class EntitlementEntry:
+class EntitlementEntry(Struct, frozen=True):
     """An Azure subscription in the list of a plan; status and id as received."""
 
     id: str
@@ -74,16 +71,14 @@ class EntitlementEntry:
 Entry = TypeVar("Entry", CustomerEntry, SubscriptionEntry, EntitlementEntry)
 
 
-@dataclass(frozen=True, slots=True)
-class PageLink:
+class PageLink(Struct, frozen=True):
     """The location of a list's page: the query of its URL, and the headers to send."""
 
     query: str = ""
     headers: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Listing(Generic[Entry]):
+class Listing(Struct, Generic[Entry], frozen=True):
     """A list of the API: its call, its path without version, its first page, and how to read an item."""
 
     operation: Operation
@@ -92,8 +87,7 @@ class Listing(Generic[Entry]):
     read_entry: Callable[[Fields], Entry | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Entry]):
+class Page(Struct, Generic[Entry], frozen=True):
     """A page of a list: its entries, the number of those without a usable id, and the next page.
 
     ``total_count`` is the number of entries that the list says it has, perhaps on this page only; None if it does not.

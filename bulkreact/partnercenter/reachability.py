@@ -3,8 +3,10 @@
 import asyncio
 import socket
 import ssl
-from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bulkreact.partnercenter.network import describe_failure, proxy_for, tls_context, trust_source
 from bulkreact.partnercenter.refusals import tls_refusal
@@ -13,8 +15,7 @@ _SECONDS = 10.0
 _PORTS = {"https": 443, "http": 80}
 
 
-@dataclass(frozen=True, slots=True)
-class Reachability:
+class Reachability(Struct, frozen=True):
     """The result of an attempt as text, and what to do if it failed."""
 
     reachable: bool

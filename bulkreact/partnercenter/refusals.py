@@ -2,8 +2,9 @@
 
 import re
 import ssl
-from dataclasses import dataclass
 from http import HTTPStatus
+
+from msgspec import Struct
 
 from bulkreact.partnercenter.network import TrustSource
 
@@ -22,8 +23,7 @@ WRONG_PASSWORD = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICA
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})\b", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class WayRefusal:
+class WayRefusal(Struct, frozen=True):
     """Why a host cannot be reached however often it is tried, and what to do."""
 
     code: str

@@ -5,8 +5,9 @@ Sources: the error shapes recorded on the API page (*Bodies*). Success bodies be
 
 import json
 import re
-from dataclasses import dataclass
 from html import unescape
+
+from msgspec import Struct
 
 from bulkreact.guids import canonical_guid
 
@@ -20,16 +21,14 @@ _TOKEN = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*){0,2}|(?i:bearer)\s+[\w.~+/=-]{20,
 _WAIT = re.compile(r"(?:again|retry)\D{0,40}?(\d{1,9}(?:\.\d+)?)\s*(second|sec|s|minute|min)", re.IGNORECASE | re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorDetails:
+class ErrorDetails(Struct, frozen=True):
     """The code of an error body, empty if it has none, and its description."""
 
     code: str
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceStatus:
+class ResourceStatus(Struct, frozen=True):
     """The id and status of a resource in lower case, a GUID in canonical form; empty if it has none."""
 
     id: str

@@ -6,8 +6,9 @@ would switch auto-renew off and drop next-term instructions, so it is sent back 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from bulkreact.partnercenter.json_reader import JsonReader
 from bulkreact.partnercenter.response_bodies import field, sanitize
@@ -22,8 +23,7 @@ _TEXT_LENGTH = 64
 _Span = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription:
+class Subscription(Struct, frozen=True):
     """One subscription; ``text`` is its JSON as received, ``spans`` are the positions of its members' values.
 
     ``etag`` and ``parent_id`` are empty where it has none. ``auto_renew`` is None if the resource does not say;

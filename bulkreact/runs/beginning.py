@@ -1,9 +1,10 @@
 """Describes a run before anything is sent, for people."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+
+from msgspec import Struct
 
 from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.batch.journal.pending_rows import OpenCount
@@ -13,8 +14,7 @@ from bulkreact.settings import Limits
 from bulkreact.wording import estimate_duration, plural, printable
 
 
-@dataclass(frozen=True, slots=True)
-class InputSummary:
+class InputSummary(Struct, frozen=True):
     """An input that was just read: its rows, the invalid ones, and for people the sum of what is to be sent."""
 
     rows: int

@@ -1,11 +1,12 @@
 """Sums the column that --sum names: what a run would send, and how its rows ended."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
+
+from msgspec import Struct
 
 from bulkreact.batch.journal.column_cells import INVALID, TO_SEND, cells_by_customer, column_cells
 from bulkreact.batch.journal.metadata import RunMetadata
@@ -18,8 +19,7 @@ _AnySum = ColumnSum[str] | ColumnSum[tuple[Status, bool]]
 _NOT_SENT = {Status.INVALID, Status.DUPLICATE}
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedSum:
+class PlannedSum(Struct, frozen=True):
     """The amounts in a column of a draft, by whether its rows are sent."""
 
     folder: Path
@@ -74,8 +74,7 @@ def sum_planned(folder: Path, header: tuple[str, ...], sum_header: str, known_ma
     return PlannedSum(folder, columns[0], adder.result())
 
 
-@dataclass(frozen=True, slots=True)
-class ResultSum:
+class ResultSum(Struct, frozen=True):
     """The amounts of a run's results, by status and by whether the row was to be sent."""
 
     amounts: ColumnSum[tuple[Status, bool]]

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bulkreact import __version__
 from bulkreact.atomic_write import PARTIAL, remove_abandoned
@@ -41,8 +43,7 @@ from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import describe_error, shell_quote
 
 
-@dataclass(frozen=True, slots=True)
-class RunJob:
+class RunJob(Struct, frozen=True):
     """What one command does with a run; ``notify`` is called when its files are written, before its end is recorded.
 
     ``is_new``: this process has just made its journal, which needs no check. ``seen`` is the run as it was when its rows

@@ -1,7 +1,8 @@
 """The results of what ``bulkreact doctor`` checks."""
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from bulkreact.partnercenter.auth.credential_source import CredentialSource
 from bulkreact.partnercenter.auth.token_claims import Claims
@@ -16,8 +17,7 @@ class CheckResult(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One check, its result, and what to do about it."""
 
     name: str
@@ -30,16 +30,14 @@ class Check:
         return {"name": self.name, "result": self.result.value, "words": self.message, "advice": self.advice}
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshTokenAge:
+class RefreshTokenAge(Struct, frozen=True):
     """The age of a sign-in's refresh token, and how long it stays valid if unused."""
 
     age_days: float
     days_left: float
 
 
-@dataclass(slots=True)
-class Findings:
+class Findings(Struct):
     """The results of all checks; metrics are None if nothing could be measured."""
 
     checks: list[Check] = field(default_factory=list)

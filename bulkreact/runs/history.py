@@ -1,6 +1,6 @@
 """Summarizes runs of a reports folder: their state, times, exit codes and row counts."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from bulkreact.batch.journal.journal import is_locked
 from bulkreact.errors import EXIT_SUCCESS
@@ -10,8 +10,7 @@ from bulkreact.timestamps import iso_milliseconds, utc_now
 from bulkreact.wording import plural
 
 
-@dataclass(frozen=True, slots=True)
-class RunSummary:
+class RunSummary(Struct, frozen=True):
     """One run; ``finished_at`` and ``exit_code`` are None while it is running or after a kill."""
 
     run: Run

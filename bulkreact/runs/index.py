@@ -7,11 +7,12 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.errors import (
@@ -31,8 +32,7 @@ _RUN_FOLDER = re.compile(r"\d{8}T\d{6}Z-.*")
 _TIME_OF_ID = slice(len("YYYYMMDDTHHMMSSZ"))
 
 
-@dataclass(frozen=True, slots=True)
-class RunList:
+class RunList(Struct, frozen=True):
     """The runs of a reports folder, newest first, and why other folders that look like runs cannot be read.
 
     ``undecided`` are those of the latter that may be ours: the journal is damaged, or a disk or a limit of the system

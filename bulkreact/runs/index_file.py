@@ -4,11 +4,10 @@ import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from msgspec import json
+from msgspec import Struct, field, json
 
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.checksums import checksum
@@ -77,8 +76,7 @@ class Entry(NamedTuple):
         return self.mtime, self.size, self.inode, self.wal
 
 
-@dataclass(frozen=True, slots=True)
-class StoredIndex:
+class StoredIndex(Struct, frozen=True):
     """The entries of the runs that were asked for, and the seals of the others, by name.
 
     Every run that is in neither must be looked at. ``is_damaged``: the file must be made anew, and said nothing.

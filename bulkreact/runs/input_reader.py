@@ -5,10 +5,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bulkreact.batch.journal.journal import create
 from bulkreact.batch.journal.row_pages import RowProblem
@@ -31,8 +33,7 @@ _STANDARD_INPUT = "-"
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedInput:
+class LoadedInput(Struct, frozen=True):
     """An input whose rows are in a draft's journal; ``digest`` leaves out the invalid ones.
 
     ``traits`` are what the rows may have, ``arguments`` the options that read a file of the same layout.

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from bulkreact.batch.environment import Phase, WaitState
 from bulkreact.batch.journal.reading import JournalReader
@@ -14,8 +16,7 @@ from bulkreact.runs.customer_names import customer_label
 _BeginPhase = Callable[[Phase], AbstractContextManager[None]]
 
 
-@dataclass(slots=True)
-class _NameLookups:
+class _NameLookups(Struct):
     """Looks customers up in threads: in a long journal that takes longer than the event loop may wait."""
 
     folder: Path

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from bulkreact.batch.journal.journal import is_locked
 from bulkreact.batch.journal.metadata import RunMetadata

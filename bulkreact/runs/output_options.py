@@ -1,11 +1,11 @@
 """Where results go and how much is reported."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Output:
+
+class Output(Struct, frozen=True):
     """Where results go and how much is reported; ``xlsx`` is None if the input decides about the workbook."""
 
     reports: Path

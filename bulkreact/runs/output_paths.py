@@ -9,9 +9,10 @@ import os
 import stat
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+
+from msgspec import Struct
 
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.errors import OutputRefusedError
@@ -21,8 +22,7 @@ from bulkreact.sheets.output.results_csv import LATEST
 from bulkreact.wording import DescribedError
 
 
-@dataclass(frozen=True, slots=True)
-class OutputPath:
+class OutputPath(Struct, frozen=True):
     """What an option writes and where; ``option`` is empty for an argument."""
 
     option: str

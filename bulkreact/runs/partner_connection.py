@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from random import getrandbits, random
 from time import monotonic
 from typing import Protocol, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
 from bulkreact.guids import format_guid
@@ -32,8 +34,7 @@ class RunAsync(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class PartnerConnection:
+class PartnerConnection(Struct, frozen=True):
     """A command's connection with the partner API.
 
     ``record_run`` records in the partner's lock which run has it.

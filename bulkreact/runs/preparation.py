@@ -1,12 +1,11 @@
 """Prepares a run of an input: a new one, or the unfinished one to be continued."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from bulkreact import __version__
 from bulkreact.batch.journal.journal import finalize
@@ -36,8 +35,7 @@ from bulkreact.wording import plural, printable, shell_quote
 Confirm = Callable[[OpenCount], None]
 
 
-@dataclass(frozen=True, slots=True)
-class NewRunOptions:
+class NewRunOptions(Struct, frozen=True):
     """How a run of an input is prepared; ``row_limit`` is None for all rows, ``new`` continues no unfinished run.
 
     ``run_id`` is the one that was chosen for it, if any.
@@ -52,8 +50,7 @@ class NewRunOptions:
     run_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedRun:
+class PreparedRun(Struct, frozen=True):
     """The folder of a run to work on; ``seen`` is the run as it was when it was chosen, None for one just made."""
 
     folder: Path

@@ -1,8 +1,9 @@
 """Measures the progress of a phase: the present pace, and the time left. No I/O."""
 
 from collections import deque
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from bulkreact.batch.environment import Phase, WaitReason, WaitState
 
@@ -11,8 +12,7 @@ PACE_SECONDS = 10.0
 SETTLING_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class ProgressSnapshot:
+class ProgressSnapshot(Struct, frozen=True):
     """The progress of a phase at one moment.
 
     ``calls_per_minute`` is that of the last ten seconds. ``seconds_left`` is None if unknown; ``at_least``: rows wait

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
 
 from bulkreact.batch.journal.customer_counts import CustomerCounts
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
@@ -40,8 +41,7 @@ def correctable_file(files: Mapping[str, str]) -> str:
     return files.get("failed_xlsx", files["failed"])
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenResults:
+class WrittenResults(Struct, frozen=True):
     """A run of the input ``input_name`` whose files are written.
 
     ``moved_edits`` are files that the user had edited, by name, and their new paths; ``no_workbook`` is why an expected
@@ -89,8 +89,7 @@ class WrittenResults:
             yield f"Workbook: {self.files['results_xlsx']}"
 
 
-@dataclass(frozen=True, slots=True)
-class ResultFiles:
+class ResultFiles(Struct, frozen=True):
     """The files of a run, written into ``to``, with copies of the results and of the newest summary elsewhere.
 
     ``reports`` is the folder that the command line names, ``resume_command`` continues a stopped run. ``xlsx``:

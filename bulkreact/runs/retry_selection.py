@@ -4,12 +4,12 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 from uuid import uuid4
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from bulkreact import __version__
@@ -133,8 +133,7 @@ def find_unfinished_retry(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class RetryRows:
+class RetryRows(Struct, frozen=True):
     """The rows that a retry would send: their digest, and how many they are by kind and by customer."""
 
     digest: str

@@ -1,8 +1,10 @@
 """The state of a run at one moment, also while a process works on it, read from its journal."""
 
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from bulkreact.batch.environment import WaitReason, WaitState
 from bulkreact.batch.journal.journal import is_locked
@@ -17,8 +19,7 @@ from bulkreact.timestamps import iso_milliseconds, seconds_between
 _PACE_SECONDS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class RunSnapshot:
+class RunSnapshot(Struct, frozen=True):
     """The state of a run at one moment.
 
     ``session`` is the process that is sending its rows, None if there is none, and ``verified_by`` the id of one that

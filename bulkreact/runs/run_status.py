@@ -1,8 +1,8 @@
 """The status of a run from its journal: how its sending ended, and an overview for JSON."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from msgspec.structs import asdict
 
 from bulkreact import __version__
@@ -20,8 +20,7 @@ RUNNING = "running"
 _KILLED = StopReason(RunState.INTERRUPTED, EXIT_INTERRUPTED, "the process was killed, or is still at work")
 
 
-@dataclass(frozen=True, slots=True)
-class RunStatus:
+class RunStatus(Struct, frozen=True):
     """How and when the sending of a run ended, and at which ceiling.
 
     If no end was recorded, ``end_recorded`` is false and ``finished_at`` is the current time.
@@ -50,8 +49,7 @@ def run_status(session: SessionRecord | None, *, now: str) -> RunStatus:
     return RunStatus(stop_reason, session.configured_per_minute, session.ended_at or now)
 
 
-@dataclass(frozen=True, slots=True)
-class RunOverview:
+class RunOverview(Struct, frozen=True):
     """A run as a whole at one moment; ``running``: a process is sending its rows.
 
     ``rows`` are those of the input; while a run is running, ``counts`` covers only the settled ones. ``amounts`` are

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+
+from msgspec import Struct
 
 from bulkreact.batch.journal.preview import PlannedTarget
 from bulkreact.errors import InputRefusedError
@@ -15,8 +16,7 @@ _TARGET_LENGTH = 5
 _LARGEST = 512 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class SavedPlan:
+class SavedPlan(Struct, frozen=True):
     """A saved plan; ``targets`` is None if it was printed without them."""
 
     path: Path

@@ -7,9 +7,10 @@ import secrets
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from bulkreact.atomic_write import drafting, remove_abandoned, sync_folder
 from bulkreact.batch.journal.journal import check_lock

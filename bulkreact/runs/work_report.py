@@ -1,7 +1,9 @@
 """What a process tells the program that started it about its work. No I/O."""
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bulkreact.batch.environment import VERIFYING, WaitState
 from bulkreact.runs.progress_lines import format_waits
@@ -20,8 +22,7 @@ class Activity(StrEnum):
     WRITING = "writing"
 
 
-@dataclass(frozen=True, slots=True)
-class WorkReport:
+class WorkReport(Struct, frozen=True):
     """The work of a process at one moment.
 
     ``total`` counts all rows of the input, also those that are never sent; 0 before they are known. ``settled`` counts

@@ -3,8 +3,9 @@
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Context, Decimal
+
+from msgspec import Struct
 
 from bulkreact.models import TypedCell
 
@@ -46,8 +47,7 @@ _FORMAT_CURRENCY = re.compile(r"\[\$([^]-]+)")
 _IN_BRACKETS = re.compile(r"\[[^]]*\]")
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(Struct, frozen=True):
     """An amount as it reads with a decimal point and with a decimal comma, None where it does not read so.
 
     ``currency`` is a code like EUR or a symbol that several currencies share, empty if the cell names none.

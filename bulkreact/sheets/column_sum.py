@@ -1,10 +1,11 @@
 """Sums the amounts in a column, exactly; a column that cannot all be read has no sum, and says why. No I/O."""
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from typing import Generic, TypeVar
+
+from msgspec import Struct, field
 
 from bulkreact.models import TypedCell
 from bulkreact.sheets.amounts import EXACT, Amount, read_amount
@@ -17,8 +18,7 @@ _QUOTED = 40
 _MONEY_DECIMALS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnSum(Generic[Key]):
+class ColumnSum(Struct, Generic[Key], frozen=True):
     """The totals of a column by a key of its rows, and how many rows have an empty cell.
 
     ``decimals`` is how many all totals have; ``decimal_mark`` is empty if no cell shows it. There are no totals if there is a
@@ -53,8 +53,7 @@ class ColumnSum(Generic[Key]):
         return f"{amount:.{self.decimals}f}"
 
 
-@dataclass(slots=True)
-class _Example:
+class _Example(Struct):
     """The first cell of a kind, and how many there are."""
 
     row: int = 0
@@ -71,8 +70,7 @@ class _Example:
         return f"row {self.row}" if is_public else f"row {self.row} ('{printable(shown)}')"
 
 
-@dataclass(slots=True)
-class ColumnAdder(Generic[Key]):
+class ColumnAdder(Struct, Generic[Key]):
     """Adds the cells of a column up in both styles: only all of them show whether the comma or the point is decimal.
 
     ``known_mark`` is what other cells of the column have shown before; these ones may show another.

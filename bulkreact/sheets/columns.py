@@ -1,7 +1,8 @@
 """The columns of inputs: their names, and the header of each. No I/O."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bulkreact.guids import is_guid
 from bulkreact.sheets.formula_guard import unguard
@@ -25,8 +26,7 @@ _OPTIONAL = {header_key(column): column for column in OPTIONAL_COLUMNS}
 IdColumns = Callable[[], Collection[int]]
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnLayout:
+class ColumnLayout(Struct, frozen=True):
     """The indexes of a table's columns.
 
     The last of ``ids`` is None if there is no entitlement column. ``carried_columns`` are copied into the results,
@@ -55,8 +55,7 @@ class ColumnError(Exception):
         self.is_ambiguous = is_ambiguous
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderRule:
+class HeaderRule(Struct, frozen=True):
     """The columns that a header must name; ``named`` are the headers given for some of them with --map.
 
     ``summed`` is the header given with --sum, empty if none is.

@@ -1,7 +1,8 @@
 """Finds the cells of a failed row that are to be corrected, and what to say beside each. No I/O."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bulkreact.guids import find_guids
 from bulkreact.models import Outcome, ResultRow, Status
@@ -27,8 +28,7 @@ _REFUSED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Correction:
+class Correction(Struct, frozen=True):
     """A cell to be corrected: what is wrong with it, what to do, and the values that it may have, if they are known.
 
     All three are empty for the further cells of a row whose cells cannot be distinguished.

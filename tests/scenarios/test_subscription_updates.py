@@ -2,10 +2,10 @@
 
 from collections import Counter
 from contextlib import closing, suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bulkreact.batch.journal.journal import create, finalize
 from bulkreact.batch.journal.journal_file import read_only

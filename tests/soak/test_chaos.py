@@ -10,11 +10,11 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from bulkreact.models import Status
 from bulkreact.settings import Limits, Verification

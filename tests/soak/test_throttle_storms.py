@@ -1,11 +1,11 @@
 """Throttle storms in virtual time: waits are kept, no other customer is delayed, nothing is repeated."""
 
 from collections import Counter
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bulkreact.models import Response, Status
 from bulkreact.settings import Limits

@@ -3,8 +3,9 @@
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from bulkreact.batch.discovery.paginator import AnyList, Paginator
 from bulkreact.models import Call, Kind, Reply
@@ -20,8 +21,7 @@ GONE = frozenset({"deleted", "expired"})
 _TRANSIENT = (verdicts.Transient, verdicts.Throttled, verdicts.NotReady, verdicts.TryLater)
 
 
-@dataclass(frozen=True, slots=True)
-class FoundTarget:
+class FoundTarget(Struct, frozen=True):
     """A subscription or an entitlement of a customer; ``azure_plan`` describes the subscription."""
 
     subscription_id: str
@@ -34,8 +34,7 @@ class FoundTarget:
     azure_plan: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ReadFailure:
+class ReadFailure(Struct, frozen=True):
     """Why a list, a customer or an Azure plan could not be read; ``transient``: a later read may succeed."""
 
     subscription_id: str
@@ -52,8 +51,7 @@ class ReadFailure:
         return self.code == INCOMPLETE_LIST
 
 
-@dataclass(frozen=True, slots=True)
-class DiscoveryFilter:
+class DiscoveryFilter(Struct, frozen=True):
     """What is included: which kinds, whether active targets too; or all targets of the subscriptions in ``only``."""
 
     subscriptions: bool = True

@@ -2,9 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bulkreact.batch.discovery.listing import CustomerList, CustomerTask, DiscoveryFilter, ReadFailure, ReadTask
 from bulkreact.batch.discovery.store import DiscoveryStore
@@ -25,8 +27,7 @@ from bulkreact.timestamps import iso_milliseconds
 TaskT = TypeVar("TaskT", bound=ReadTask)
 
 
-@dataclass(frozen=True, slots=True)
-class DiscoveryJob:
+class DiscoveryJob(Struct, frozen=True):
     """Dependencies of a discovery; ``begin_phase`` is entered before the first call of a phase."""
 
     store: DiscoveryStore

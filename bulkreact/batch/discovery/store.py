@@ -2,12 +2,12 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
 from filelock import Timeout
+from msgspec.structs import astuple
 
 from bulkreact.batch.discovery.listing import FoundTarget, ReadFailure
 from bulkreact.batch.discovery.schema import delete, open_database

@@ -1,8 +1,9 @@
 """The items of one customer in a queue: returned, fresh, parked and unread."""
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Generic, NamedTuple
+
+from msgspec import Struct, field
 
 from bulkreact.batch.environment import WaitReason
 from bulkreact.batch.row_source import CustomerStream, Item, ItemSource
@@ -18,16 +19,14 @@ class WaitingItem(NamedTuple, Generic[Item]):
     reason: WaitReason
 
 
-@dataclass(slots=True)
-class _StreamCursor:
+class _StreamCursor(Struct):
     """A stream, and the position up to which its items were read."""
 
     stream: CustomerStream
     read_up_to: int = 0
 
 
-@dataclass(slots=True, eq=False)
-class CustomerQueue(Generic[Item]):
+class CustomerQueue(Struct, Generic[Item], eq=False):
     """The items of one customer: ``returned`` ones were taken before, ``parked`` ones wait for a parent, by its number.
 
     ``in_flight`` counts the items that workers have, ``waiting`` are those due later, by the schedule's numbers for them;

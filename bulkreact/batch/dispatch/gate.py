@@ -1,13 +1,13 @@
 """How many items a queue may hand out: all, a limited number at a time, one, or none before a given time. No I/O."""
 
-from dataclasses import dataclass
 from typing import Generic
+
+from msgspec import Struct
 
 from bulkreact.batch.row_source import Item
 
 
-@dataclass(slots=True, eq=False)
-class Gate(Generic[Item]):
+class Gate(Struct, Generic[Item], eq=False):
     """Lets items through; times are monotonic.
 
     ``one_at_a_time`` since ``closed_at``: the next item follows only when ``current`` is returned.

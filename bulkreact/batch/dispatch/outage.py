@@ -1,11 +1,10 @@
 """Whether the service, or the way to it, is down for everybody, and when it is tried again. No I/O; times are monotonic."""
 
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from http import HTTPStatus
 from itertools import count
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from bulkreact.batch.dispatch.hidden_throttle import HiddenThrottle
@@ -66,8 +65,7 @@ class Outage(Struct, frozen=True):
     gives_up: bool = False
 
 
-@dataclass(slots=True)
-class _Silence:
+class _Silence(Struct):
     """Successive calls without an answer of the service in between."""
 
     number: int

@@ -1,8 +1,9 @@
 """Holds a queue during an outage, lets one call probe at a time, and reports every change."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Generic
+
+from msgspec.structs import replace
 
 from bulkreact.batch.dispatch.call_executor import CallResult
 from bulkreact.batch.dispatch.gateway_breaker import GatewayBreaker

@@ -1,9 +1,11 @@
 """Which calls must wait after a 429, and how long: a customer's, or all of the partner's. No I/O; times in seconds."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice, takewhile
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 # Customers throttled within this time of each other mean that the partner is throttled.
 WINDOW_SECONDS = 10.0
@@ -22,8 +24,7 @@ class ThrottleScope(StrEnum):
     PARTNER = "partner"
 
 
-@dataclass(frozen=True, slots=True)
-class ThrottleDecision:
+class ThrottleDecision(Struct, frozen=True):
     """The reaction to a 429: pause the scope until a time, or abandon it; ``slow_down``: also lower the rate."""
 
     scope: ThrottleScope
@@ -32,8 +33,7 @@ class ThrottleDecision:
     slow_down: bool = False
 
 
-@dataclass(slots=True)
-class ThrottleEpisode:
+class ThrottleEpisode(Struct):
     """A scope that has got only 429 answers since ``since``.
 
     Reads are throttled later than writes: if a write was throttled (``write``), only a write shows that it is over.

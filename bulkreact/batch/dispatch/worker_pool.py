@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar, assert_never
+
+from msgspec import Struct
 
 from bulkreact.batch.dispatch.call_executor import CallResult
 from bulkreact.batch.dispatch.outage_watch import OutageWatch
@@ -35,8 +36,7 @@ from bulkreact.settings import Limits
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class CallBudget:
+class CallBudget(Struct, frozen=True):
     """The limits that all calls of a phase share, and the throttles of that phase.
 
     ``is_first``: no earlier phase of this process was answered, so that the first call goes alone.
@@ -57,8 +57,7 @@ def call_budget(limits: Limits, rate_limiter: RateLimiter, *, is_first: bool = T
     return CallBudget(rate_limiter, throttle, limits.concurrency, attempt_limits, limits.max_outage, is_first)
 
 
-@dataclass(frozen=True, slots=True)
-class AbandonedScope(Generic[Item]):
+class AbandonedScope(Struct, Generic[Item], frozen=True):
     """A scope throttled for longer than the run waits: the current item, and the others with calls on record."""
 
     scope: ThrottleScope

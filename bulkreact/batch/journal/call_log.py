@@ -1,10 +1,10 @@
 """Reads the calls of a journal's rows: the progress of each row."""
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from bulkreact.batch.journal.schema import CHANGE_NAMES
@@ -70,8 +70,7 @@ def load_location(connection: sqlite3.Connection, outcome: Outcome) -> str:
     return safe_location(str(row[0])) if row else ""
 
 
-@dataclass(frozen=True, slots=True)
-class WriteCall:
+class WriteCall(Struct, frozen=True):
     """A recorded write call with its target, request id and time."""
 
     operation: Operation

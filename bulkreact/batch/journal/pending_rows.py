@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from msgspec import Struct
 
@@ -138,8 +137,7 @@ class PendingRow(Struct):
         return self.progress.attempts
 
 
-@dataclass(frozen=True, slots=True)
-class OpenCount:
+class OpenCount(Struct, frozen=True):
     """How many rows of how many customers are still to be sent, and with how many calls at least.
 
     ``customer`` is the only one, by id or name.

@@ -3,8 +3,9 @@
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.customer_names import read_names
@@ -24,8 +25,7 @@ _DUPLICATES = "SELECT count(*) FROM rows WHERE duplicate_of IS NOT NULL"
 PlannedTarget = tuple[int, str, str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class RunPreview:
+class RunPreview(Struct, frozen=True):
     """The rows that would be sent (``valid``), of how many customers, and how many are duplicates.
 
     ``kinds`` counts the targets; ``deadlines`` has by row number when the target is permanently deleted, the soonest

@@ -3,13 +3,13 @@
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from bulkreact.batch.environment import WaitState
@@ -60,8 +60,7 @@ _OUTAGES = "SELECT since, ended_at, next_probe_at, probes, cause FROM outages OR
 RowIds = tuple[str | None, str | None, str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownCount:
+class UnknownCount(Struct, frozen=True):
     """How many rows have lost answers: of this run, and of rows that another run took over."""
 
     own: int

@@ -2,7 +2,8 @@
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bulkreact.batch.journal.call_log import load_progress
 from bulkreact.batch.journal.row_results import typed_rows
@@ -15,8 +16,7 @@ SELECT customer_id, subscription_id, entitlement_id, lost, restore_auto_renew, d
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A row as a retry would send it, its status, and whether the retry takes it.
 
     ``transferred_to`` is the run that took the row over and knows its current status.

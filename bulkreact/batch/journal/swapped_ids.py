@@ -4,8 +4,9 @@ import hashlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
@@ -39,8 +40,7 @@ ORDER BY occurrences.ordinal, other.times DESC, occurrences.column
 _VALID = "SELECT customer_id, subscription_id, entitlement_id FROM rows WHERE problem_code = '' ORDER BY ordinal"
 
 
-@dataclass(frozen=True, slots=True)
-class SwappedId:
+class SwappedId(Struct, frozen=True):
     """A row with an id that belongs in another column."""
 
     number: int

@@ -1,6 +1,6 @@
 """Selects a journal's rows whose activation is to be verified, and groups them by subscription."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from bulkreact.batch.journal.call_log import count_answers, load_location, load_progress
 from bulkreact.batch.journal.reading import JournalReader
@@ -29,8 +29,7 @@ _MEMBERS = "SELECT ordinal FROM temp.watched WHERE customer_id = ? AND first = ?
 _TARGET = "SELECT customer_id, subscription_id, entitlement_id, restore_auto_renew FROM rows WHERE ordinal = ?"
 
 
-@dataclass(frozen=True, slots=True)
-class WatchedRow:
+class WatchedRow(Struct, frozen=True):
     """One row whose activation is to be verified, from the journal.
 
     ``is_ambiguous``: its last answer leaves open whether the call before it took effect. ``location`` is the path of

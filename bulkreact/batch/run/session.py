@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bulkreact.batch.dispatch.call_executor import CallExecutor
 from bulkreact.batch.dispatch.queue import Queue
@@ -26,8 +28,7 @@ from bulkreact.settings import URGENT_WITHIN, Limits, Service
 from bulkreact.timestamps import iso_milliseconds
 
 
-@dataclass(frozen=True, slots=True)
-class RunSession:
+class RunSession(Struct, frozen=True):
     """Dependencies of a process's work on a run; ``begin_phase`` is entered before the first call of each phase."""
 
     journal: Journal

@@ -1,10 +1,9 @@
 """What to do next with an accepted subscription: read it until it is active, then restore auto-renewal. No I/O."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from bulkreact.batch.policy import CONFLICTS, NOT_READY_SECONDS, RetryIn
@@ -33,8 +32,7 @@ class WatchStep(Enum):
 Next = RetryIn | WatchStep
 
 
-@dataclass(frozen=True, slots=True)
-class ReadResult:
+class ReadResult(Struct, frozen=True):
     """The result of a read: the active members, what was seen of each member, and the subscription if it was read."""
 
     active: Sequence[str] = ()

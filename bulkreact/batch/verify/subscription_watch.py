@@ -1,11 +1,11 @@
 """The watched rows of a subscription as a queue item: what was seen of them, and their outcomes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from typing import NamedTuple
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from bulkreact.batch.journal.watched_rows import WatchedRow
@@ -18,8 +18,7 @@ from bulkreact.partnercenter.verdicts import TokenRefused, Transient, Verdict
 from bulkreact.settings import Verification
 
 
-@dataclass(frozen=True, slots=True)
-class PollSchedule:
+class PollSchedule(Struct, frozen=True):
     """When watched rows are read, in monotonic seconds; ``started`` is the same time as ``started_at``."""
 
     verification: Verification
@@ -66,8 +65,7 @@ class WatchCall(NamedTuple):
     request_sequence: int | None = None
 
 
-@dataclass(slots=True)
-class SubscriptionWatch:
+class SubscriptionWatch(Struct):
     """The watched rows of one subscription by entitlement id; the subscription itself has the empty id.
 
     ``due`` is the monotonic time of the first read, ``seen`` describes what was last read of each member, ``failures``

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import Struct, field
 
 from bulkreact.batch.discovery.listing import GONE, DiscoveryFilter
 from bulkreact.batch.discovery.store import DiscoveryStore
@@ -131,8 +131,7 @@ def _check(params: Mapping[str, Any]) -> None:
         raise InputRefusedError("--complete looks for Azure subscriptions: leave out --kind subscription.")
 
 
-@dataclass(slots=True)
-class DiscoveredCounts:
+class DiscoveredCounts(Struct):
     """Rows by kind and status; how many of them are permanently deleted soon, and the first deadline."""
 
     now: datetime

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 import click
+from msgspec import Struct, field
 
 from bulkreact.batch.discovery.listing import DiscoveryFilter, FoundTarget
 from bulkreact.batch.discovery.store import DiscoveryStore
@@ -41,8 +41,7 @@ class CompletionResult(StrEnum):
     UNREAD = "Not looked up: the customer, or the Azure plan, could not be read"
 
 
-@dataclass(slots=True)
-class Completion:
+class Completion(Struct):
     """The rows of an input as written, and the result of each, by row number."""
 
     table: InputWithMissingIds

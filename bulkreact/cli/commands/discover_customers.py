@@ -6,11 +6,11 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 import click
+from msgspec import Struct
 
 from bulkreact.batch.discovery.listing import DiscoveryFilter, ReadFailure
 from bulkreact.batch.discovery.reader import DiscoveryJob, discover
@@ -46,8 +46,7 @@ _REMEDIES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenCustomers:
+class ChosenCustomers(Struct, frozen=True):
     """The customers that the user selected and, optionally, the only subscriptions to read for them."""
 
     customers: tuple[str, ...]

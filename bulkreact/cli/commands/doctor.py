@@ -3,10 +3,10 @@
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from functools import partial
 
 import click
+from msgspec.structs import asdict
 from rich.table import Column, Table
 from rich.text import Text
 

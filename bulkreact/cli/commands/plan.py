@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from bulkreact.atomic_write import replacing
 from bulkreact.batch.journal.preview import RunPreview, planned_targets, preview_run

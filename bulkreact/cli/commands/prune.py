@@ -4,12 +4,12 @@ import re
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
 
 import click
+from msgspec import Struct, field
 
 from bulkreact.atomic_write import sync_folder
 from bulkreact.batch.journal.journal import LOCK_NAME, is_locked
@@ -67,8 +67,7 @@ def command(*, older_than: float, yes: bool, reports: Path) -> None:
     echo(f"Removed {plural(count, 'run')}.")
 
 
-@dataclass(slots=True)
-class PrunePlan:
+class PrunePlan(Struct):
     """The runs to remove, oldest first, and the old ones to keep, with the reasons."""
 
     removed: list[RunSummary] = field(default_factory=list)

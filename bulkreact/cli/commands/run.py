@@ -1,9 +1,9 @@
 """``bulkreact run``: reactivates the subscriptions of an input file."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from bulkreact.cli.confirm import confirmation
 from bulkreact.cli.connection import open_connection

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 import click
+from msgspec.structs import replace
 
 from bulkreact.cli.command import CommandContext, ConfiguredCommand
 from bulkreact.cli.error_exit import ErrorExit

@@ -1,10 +1,10 @@
 """The options about the input file: its layout, its rows, and when it is refused."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from bulkreact.cli.options.param_types import COLUMN, DELIMITER, ENCODING, READ_LIMIT, SHA256
 from bulkreact.cli.options.shared import combine_options, option

@@ -1,13 +1,13 @@
 """The options that commands share, and the settings built from them."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import click
 from click.core import ParameterSource
+from msgspec.structs import replace
 
 from bulkreact.cli.command import SharedOption
 from bulkreact.cli.options.help_groups import RUN_METAVAR

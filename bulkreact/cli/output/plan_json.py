@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
+from msgspec import Struct
 from msgspec.structs import asdict
 
 from bulkreact.batch.journal.preview import RunPreview, customer_cells, planned_targets, rows_per_customer
@@ -20,37 +20,32 @@ _ITEMS_PER_PIECE = 1000
 MOST_LISTED = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class PresentState:
+class PresentState(Struct, frozen=True):
     """The current statuses by row number (None if they were not read), and the deadlines, the soonest first."""
 
     statuses: dict[int, str] | None
     deadlines: dict[int, str]
 
 
-@dataclass(frozen=True, slots=True)
-class JsonArray:
+class JsonArray(Struct, frozen=True):
     """A large array."""
 
     items: Iterable[object]
 
 
-@dataclass(frozen=True, slots=True)
-class JsonObject:
+class JsonObject(Struct, frozen=True):
     """A large object: the names of its members with their values."""
 
     members: Iterable[tuple[str, object]]
 
 
-@dataclass(frozen=True, slots=True)
-class NestedObject:
+class NestedObject(Struct, frozen=True):
     """A small object with large members."""
 
     members: Iterable[tuple[str, object]]
 
 
-@dataclass(frozen=True, slots=True)
-class PlanDocument:
+class PlanDocument(Struct, frozen=True):
     """A plan whose rows are in the journal of a folder, and the sum of a column of it.
 
     ``problem_count`` is the number of problems that are in the journal too, None if the input has them all in memory.

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from time import monotonic, sleep
 
+from msgspec import Struct
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
@@ -27,8 +27,7 @@ _REDRAW_SECONDS = 1.0
 _IDLE = 9
 
 
-@dataclass(frozen=True, slots=True)
-class WatchClock:
+class WatchClock(Struct, frozen=True):
     """The monotonic clock of a watch, and its sleep."""
 
     now: Callable[[], float] = monotonic

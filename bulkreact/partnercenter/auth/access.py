@@ -1,12 +1,13 @@
 """Builds credentials from their source, and checks them before the first call."""
 
 import asyncio
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from random import random
 from time import monotonic
 from typing import assert_never
+
+from msgspec import Struct, field
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.guids import is_guid
@@ -16,8 +17,7 @@ from bulkreact.redaction import Redactor
 from bulkreact.steady_clock import SteadyClock, elapsed
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizedAccess:
+class AuthorizedAccess(Struct, frozen=True):
     """Credentials that were checked once: their tenant and, if they are refused, why.
 
     ``tenant_id`` is the token's if the token has one, else the ``named_tenant``; both are empty if unknown. Those from

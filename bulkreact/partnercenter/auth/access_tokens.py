@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from bulkreact.errors import CredentialsRefusedError, InputRefusedError
 from bulkreact.partnercenter.auth.fetch_thread import FetchThread
@@ -80,8 +81,7 @@ class StaticToken:
         return self._rejection or (expiry_reason(self.claims, now=self._now()) if self.claims else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(Struct, frozen=True):
     """Time and random numbers for renewals.
 
     ``monotonic`` is the clock of the calls, ``elapsed`` goes on while the machine sleeps, as the life of a token does;

@@ -3,9 +3,11 @@
 import json
 import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.file_access import foreign_access, take_private_folder
@@ -23,8 +25,7 @@ class TokenStorage(StrEnum):
     FILE = "file"
 
 
-@dataclass(frozen=True, slots=True)
-class SignInRecord:
+class SignInRecord(Struct, frozen=True):
     """A sign-in without its tokens; ``confidential`` if the app also authenticated itself.
 
     ``tenant_id`` is as named then, ``tid`` as in the token, or empty; ``signed_in_at`` is UTC, ISO 8601.

@@ -4,12 +4,12 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from filelock import Timeout
 from msal import SerializableTokenCache
+from msgspec.structs import asdict
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.file_access import foreign_access, take_private_folder

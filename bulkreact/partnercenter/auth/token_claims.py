@@ -4,8 +4,9 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from bulkreact.guids import is_guid
 
@@ -14,8 +15,7 @@ _MFA = "mfa"
 _END_OF_TIME = 253_402_300_800
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(Struct, frozen=True):
     """The claims that this program uses; None or empty if absent or unreadable.
 
     ``expires_at`` counts seconds since 1970; ``methods`` (amr) are how a user signed in.

@@ -1,7 +1,8 @@
 """One entry of the error codes: what a code means, who must act, and what to do."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class AnswerClass(StrEnum):
@@ -34,8 +35,7 @@ class Responsible(StrEnum):
     MICROSOFT = "Microsoft support"
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorCode:
+class ErrorCode(Struct, frozen=True):
     """One code under one HTTP status, which is None for local codes and for statuses of rows.
 
     ``read_first``: before an update is repeated, read the resource again.
@@ -50,8 +50,7 @@ class ErrorCode:
     read_first: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Guidance:
+class Guidance(Struct, frozen=True):
     """What several codes share: their class, who must act, and what to do."""
 
     answer_class: AnswerClass | None

@@ -4,8 +4,9 @@ Codes repeat across HTTP statuses and new ones appear, so a lookup falls back fr
 then to its class.
 """
 
-from dataclasses import replace
 from functools import lru_cache
+
+from msgspec.structs import replace
 
 from bulkreact.models import AutoRenew, Status
 from bulkreact.partnercenter.auth.aadsts_codes import AADSTS_ERRORS

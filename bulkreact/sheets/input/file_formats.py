@@ -2,8 +2,9 @@
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from bulkreact.errors import FileRefusedError, RefusalCode
 from bulkreact.sheets.input.read_limits import ReadLimits, UnreadableError, refusing
@@ -65,8 +66,7 @@ _WEB_ARCHIVE = re.compile(rb"(?:mime-version:|from: <saved by)")
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
-@dataclass(frozen=True, slots=True)
-class FileFormat:
+class FileFormat(Struct, frozen=True):
     """How a table is stored: in a zip container as workbooks are, or as text; ``is_compressed`` with gzip."""
 
     is_zip: bool

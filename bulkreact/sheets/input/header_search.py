@@ -1,7 +1,8 @@
 """Finds the header among the first rows of a table. No I/O."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bulkreact.guids import count_guids
 from bulkreact.sheets.columns import HeaderRule
@@ -11,8 +12,7 @@ from bulkreact.sheets.input.guid_cells import holds_rows
 TITLE_LINES = 20
 
 
-@dataclass(frozen=True, slots=True)
-class FoundHeader:
+class FoundHeader(Struct, frozen=True):
     """The row that names most columns; ``number`` is the row that a spreadsheet shows.
 
     ``known`` is the number of columns it names; ``complete`` if none is missing. ``problem`` says why the rows down to

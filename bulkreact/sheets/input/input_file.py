@@ -5,11 +5,11 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 import pandas as pd
+from msgspec.structs import replace
 
 from bulkreact.errors import FileRefusedError, InputRefusedError, RefusalCode, RefusalFacts
 from bulkreact.models import InputRow, Kind, Target

@@ -1,14 +1,14 @@
 """The user's options for an input: its format, its rows, and when it is refused."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bulkreact.models import Kind
 from bulkreact.sheets.input.read_limits import ReadLimits
 
 
-@dataclass(frozen=True, slots=True)
-class InputOptions:
+class InputOptions(Struct, frozen=True):
     """A file's format, instead of detecting it, and the defaults of its rows.
 
     ``columns`` maps our columns to other headers, ``summed`` is the header of the amounts to be summed. ``kind`` None means that the ids of a row decide.
@@ -27,8 +27,7 @@ class InputOptions:
     sha256: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadOptions:
+class LoadOptions(Struct, frozen=True):
     """How an input is read, and when it is refused as a whole."""
 
     input: InputOptions

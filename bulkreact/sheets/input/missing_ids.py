@@ -1,8 +1,9 @@
 """Reads an input in order to fill in entitlement ids: its rows unchanged, and which of them lack an id."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from bulkreact.sheets.columns import CANDIDATES, ID_COLUMNS, KIND, ColumnError, HeaderRule, check_header, column_index
 from bulkreact.sheets.formula_guard import guard, unguard
@@ -18,8 +19,7 @@ _AZURE = {"", "azure"}
 _CUSTOMER, _SUBSCRIPTION, _ENTITLEMENT = ID_COLUMNS
 
 
-@dataclass(frozen=True, slots=True)
-class CompletionRow:
+class CompletionRow(Struct, frozen=True):
     """A row with its cells; ``parent_ids`` are customer and Azure plan if it lacks a required entitlement id."""
 
     number: int
@@ -27,8 +27,7 @@ class CompletionRow:
     parent_ids: tuple[str, str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class CompletionLayout:
+class CompletionLayout(Struct, frozen=True):
     """The column indexes of a table of ``width`` columns; ``added`` columns, which it lacks, come after those."""
 
     customer: int

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 from bulkreact.errors import FileRefusedError, RefusalCode
 
@@ -33,8 +35,7 @@ def refusing(name: str) -> Iterator[None]:
         ) from None
 
 
-@dataclass(frozen=True, slots=True)
-class ReadLimits:
+class ReadLimits(Struct, frozen=True):
     """Limits on one input, apart from ``max_rows``.
 
     ``bytes`` are unpacked ones, at most ``ratio`` times the packed ones. ``row`` and ``cell`` are characters, ``cells``

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bulkreact.guids import canonical_guid
 from bulkreact.models import Kind, Operation, Status, Target
@@ -21,8 +23,7 @@ _PROVEN_SWAP = re.compile(r"(\w+_id) is also the (\w+_id) of .*: '([0-9a-f-]{36}
 _NOT_BUSINESS = {"", "401", "408", "429"}
 
 
-@dataclass(frozen=True, slots=True)
-class EarlierCall:
+class EarlierCall(Struct, frozen=True):
     """The last call of a row in its results file; ``request_id`` is empty if it must not be reused.
 
     ``is_unproven``: the id would be reused if it proved to belong to the row's target.

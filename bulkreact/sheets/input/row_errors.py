@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 # Up to this many rows with the same errors get a line each.
 _LISTED_SINGLY = 3
@@ -10,8 +11,7 @@ _RANGES_SHOWN = 12
 _CELL_LENGTH = 60
 
 
-@dataclass(frozen=True, slots=True)
-class CellError:
+class CellError(Struct, frozen=True):
     """What is wrong with a cell, or with a whole row if ``column`` is empty; ``remedy`` may be empty."""
 
     code: str
@@ -31,8 +31,7 @@ class CellError:
         return f"{self.column} {summary}{cell}{rest if explanation else ''}"
 
 
-@dataclass(frozen=True, slots=True)
-class RowError:
+class RowError(Struct, frozen=True):
     """Why a row is invalid; its first error gives the row's code."""
 
     number: int

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from bulkreact.models import Kind
 from bulkreact.partnercenter.subscription import FIRST_YEAR, NEVER
@@ -24,8 +25,7 @@ _YES = TRUTH_VALUES[::2]
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class RowOptions:
+class RowOptions(Struct, frozen=True):
     """The options of one row; ``deadline`` (UTC, ISO 8601) is when its target is permanently deleted, empty if unknown.
 
     ``unread_dates`` is how many of its dates could not be read.
@@ -37,8 +37,7 @@ class RowOptions:
     unread_dates: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RowOptionsReader:
+class RowOptionsReader(Struct, frozen=True):
     """Reads the optional columns of rows; ``default_kind`` None means that the ids of a row decide its kind."""
 
     layout: ColumnLayout

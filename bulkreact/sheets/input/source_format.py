@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bulkreact.sheets.cell_references import column_letters
 from bulkreact.sheets.columns import ID_COLUMNS, OPTIONAL_COLUMNS, ColumnLayout
@@ -12,8 +13,7 @@ from bulkreact.sheets.input.table import Table
 _NUMBERED = re.compile(r"cell ([0-9]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFormat:
+class SourceFormat(Struct, frozen=True):
     """The layout of an input; ``header`` has the names as they are in the file, ``header_row`` counts from 1.
 
     ``sheet`` and ``sheets`` are for workbooks, ``delimiter`` and ``encoding`` for texts.

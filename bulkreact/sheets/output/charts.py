@@ -1,7 +1,8 @@
 """Computes the rectangles of the report's charts, in view box units. No I/O."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bulkreact.models import SessionTimeline
 
@@ -14,8 +15,7 @@ _LOWEST = 2
 _BAR_WIDTH = 0.86
 
 
-@dataclass(frozen=True, slots=True)
-class Rect:
+class Rect(Struct, frozen=True):
     """A rectangle; ``y`` counts from the top."""
 
     x: float
@@ -24,8 +24,7 @@ class Rect:
     height: float
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """A bucket of time: all its calls from the bottom up, the throttled ones at the top."""
 
     after_seconds: int

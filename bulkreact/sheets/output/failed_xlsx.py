@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from bulkreact.models import Kind, ResultRow
 from bulkreact.partnercenter.error_codes.lookup import name_failed_file
@@ -45,8 +46,7 @@ def list_instructions(command: str, *, resume_command: str = "", is_from_inbox: 
     return (*stopped, *_INSTRUCTIONS, _DROP if is_from_inbox else _RUN, command)
 
 
-@dataclass(slots=True)
-class FailedSheet:
+class FailedSheet(Struct):
     """The sheet with the failed rows being written, laid out like the results.
 
     ``columns`` are those that the ``header`` names.

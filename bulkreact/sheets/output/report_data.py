@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from bulkreact.models import SUCCESSES, CustomerSummary, ResultRow, SessionTimeline, Status
 from bulkreact.partnercenter.error_codes.entry import ErrorCode
@@ -19,8 +21,7 @@ _UNKNOWN = KnownColumns()
 _DESCRIPTION_SHOWN = 300
 
 
-@dataclass(slots=True)
-class ErrorGroup:
+class ErrorGroup(Struct):
     """Rows that did not succeed for the same reason.
 
     ``code`` is the status if there is no code. ``ranges`` are the first rows, as pairs of first and last of consecutive
@@ -99,8 +100,7 @@ def _find_entry(row: ResultRow) -> ErrorCode:
     return lookup_outcome(outcome.status, outcome.call.answer.http_status if outcome.call else None, outcome.code)
 
 
-@dataclass(frozen=True, slots=True)
-class StatusSummary:
+class StatusSummary(Struct, frozen=True):
     """How many rows have a status; ``is_success`` is None for duplicates, which share another row's outcome.
 
     ``amount`` is what they add up to, empty if nothing was added up.
@@ -113,8 +113,7 @@ class StatusSummary:
     amount: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class NextStep:
+class NextStep(Struct, frozen=True):
     """A next step, with the command or file to type."""
 
     description: str
@@ -127,8 +126,7 @@ class NextStep:
         return f"{self.description} {self.command} {self.remark}".rstrip()
 
 
-@dataclass(frozen=True, slots=True)
-class RunEvent:
+class RunEvent(Struct, frozen=True):
     """What happened to a run at a time, or from then until another; empty if no end was recorded."""
 
     since: str
@@ -137,16 +135,14 @@ class RunEvent:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReportFile:
+class ReportFile(Struct, frozen=True):
     """A file beside the report, and what it has."""
 
     name: str
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunReport:
+class RunReport(Struct, frozen=True):
     """The whole content of the report; times are UTC, ISO 8601 with ``Z``.
 
     ``ended_at`` is None if no end was recorded. ``severity`` is ``good``, ``mixed`` or ``stopped``. ``other_rows`` did

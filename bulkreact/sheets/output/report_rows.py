@@ -1,6 +1,6 @@
 """The rows that need attention, as the report lists them. No I/O."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from bulkreact.models import ResultRow, Status
 from bulkreact.sheets.customer_names import format_customer_name
@@ -12,8 +12,7 @@ _DESCRIPTION_LENGTH = 300
 _ADVICE = RESULT_COLUMNS.index("advice")
 
 
-@dataclass(frozen=True, slots=True)
-class KnownColumns:
+class KnownColumns(Struct, frozen=True):
     """What people know rows by: the indexes of the columns with customers' names and with references, and its header."""
 
     name: int | None = None
@@ -21,8 +20,7 @@ class KnownColumns:
     reference_header: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AttentionRow:
+class AttentionRow(Struct, frozen=True):
     """A row that needs attention.
 
     ``customer`` and ``reference`` are what people know it by, empty if the input does not say. ``code`` is the status if

@@ -5,8 +5,9 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from bulkreact.atomic_write import replacing, replacing_bytes
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
@@ -23,8 +24,7 @@ SUMMARY = "summary.json"
 LATEST = "latest.json"
 
 
-@dataclass(slots=True)
-class RowCounts:
+class RowCounts(Struct):
     """Row counts by status, by error code if there is one, and by the run that took rows over.
 
     Of the rows that are still the run's own: ``own_codes``, those that a limit excluded, those ``worth_retrying``, and

@@ -1,7 +1,8 @@
 """Decides in which order a workbook has the columns of results, and which of them stay visible. No I/O."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bulkreact.sheets.result_columns import RESULT_COLUMNS
 
@@ -16,8 +17,7 @@ _SMALLER = 75
 _HALF = 90
 
 
-@dataclass(frozen=True, slots=True)
-class InputColumns:
+class InputColumns(Struct, frozen=True):
     """What is known of an input's columns: that with the names of customers, those with ids, and the sender's widths."""
 
     name: int | None = None
@@ -25,8 +25,7 @@ class InputColumns:
     widths: Sequence[float | None] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SheetLayout:
+class SheetLayout(Struct, frozen=True):
     """The columns of a sheet, by their indexes among the input's and the result columns; the first ones are frozen."""
 
     order: tuple[int, ...]

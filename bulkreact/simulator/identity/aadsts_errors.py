@@ -1,8 +1,9 @@
 """The token service's errors by AADSTS number; the last digits of a client id may choose one."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
+
+from msgspec import Struct
 
 # Number → OAuth error, HTTP status, description. The descriptions are made up; numbers and errors are documented.
 _TABLE: dict[int, tuple[str, int, str]] = {
@@ -66,8 +67,7 @@ class TokenRefusedError(Exception):
         super().__init__(f"AADSTS{number}")
 
 
-@dataclass(slots=True)
-class Fault:
+class Fault(Struct):
     """One scripted answer to a token request; with ``effect`` the request takes effect first, and its answer is lost.
 
     ``status`` with an HTML page (``html``), or with an OAuth ``error`` and ``number``, or with an empty body; ``drop``

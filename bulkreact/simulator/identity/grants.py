@@ -3,7 +3,8 @@
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bulkreact.simulator.identity.aadsts_errors import TokenRefusedError, error_number_of
 from bulkreact.simulator.identity.client_authentication import authenticate, credential_type
@@ -14,8 +15,7 @@ DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 OPENID_SCOPES = {"openid", "profile", "email", "offline_access"}
 
 
-@dataclass(frozen=True, slots=True)
-class TokenRequest:
+class TokenRequest(Struct, frozen=True):
     """A request for tokens; ``origin`` is the token service's address as the client calls it."""
 
     origin: str

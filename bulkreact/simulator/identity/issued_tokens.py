@@ -1,13 +1,13 @@
 """Records of the token service: codes of pending sign-ins, and issued tokens."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from bulkreact.simulator.identity.token_signer import User
 
 
-@dataclass(slots=True)
-class IssuedAccessToken:
+class IssuedAccessToken(Struct):
     """An issued access token."""
 
     audience: str
@@ -17,8 +17,7 @@ class IssuedAccessToken:
     revoked: bool = False
 
 
-@dataclass(slots=True)
-class IssuedRefreshToken:
+class IssuedRefreshToken(Struct):
     """An issued refresh token; ``public`` if the request had no secret or assertion."""
 
     client_id: str
@@ -30,8 +29,7 @@ class IssuedRefreshToken:
     revoked: bool = False
 
 
-@dataclass(slots=True)
-class DeviceSignIn:
+class DeviceSignIn(Struct):
     """A sign-in on another device."""
 
     device_code: str
@@ -42,8 +40,7 @@ class DeviceSignIn:
     state: Literal["pending", "approved", "declined", "redeemed"] = "pending"
 
 
-@dataclass(slots=True)
-class AuthorizationCode:
+class AuthorizationCode(Struct):
     """A browser sign-in that the app has not redeemed yet."""
 
     client_id: str

@@ -4,19 +4,18 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from uuid import NAMESPACE_DNS, UUID, uuid4, uuid5
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
+from msgspec import Struct
 
 # Epoch seconds: not before, expires at.
 Validity = tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Struct, frozen=True):
     """A user who signs in; ``roles`` are those that the app has assigned."""
 
     name: str

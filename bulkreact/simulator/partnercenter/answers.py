@@ -1,6 +1,6 @@
 """The possible answers of the simulated service: the documented refusals, the gateway's throttle, a proxy's page."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from bulkreact.simulator.partnercenter.response_bodies import error_body, throttle_body
 
@@ -78,8 +78,7 @@ LONG_COOKIE = {"Set-Cookie": f"edge={'c' * 9000}"}
 MANY_HEADERS = {f"X-Edge-{number}": "v" for number in range(150)}
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptedAnswer:
+class ScriptedAnswer(Struct, frozen=True):
     """One answer: whether the call takes effect first, the delay in seconds, and the response, or a dropped connection.
 
     ``throttle`` is whom a 429 blocks for ``seconds``: ``customer``, ``partner`` or only this call. ``from_gateway``: it

@@ -1,7 +1,8 @@
 """The settings of the simulated service: delays, limits, faults, and the number of customers."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from bulkreact.simulator.partnercenter.outages import ScheduledOutage
 
@@ -14,8 +15,7 @@ class Paging(StrEnum):
     CUT = "cut"
 
 
-@dataclass(frozen=True, slots=True)
-class Behaviour:
+class Behaviour(Struct, frozen=True):
     """The settings of the simulated service; limits are calls per window, 0 for none, times are seconds.
 
     An accepted target becomes active after ``activation_delay``, plus or minus at most ``activation_spread``.

@@ -1,10 +1,9 @@
 """The log of the simulated service, for checking clients."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 
-@dataclass(slots=True)
-class CallLog:
+class CallLog(Struct):
     """Calls, effects and violations, each in chronological order.
 
     A call's ``answer`` is its HTTP status, ``dropped``, or empty while it is being answered; its ``effect`` is ``yes``

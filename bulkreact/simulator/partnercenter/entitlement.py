@@ -1,14 +1,11 @@
 """One simulated Azure subscription: its scenario's answers to the calls so far."""
 
-from dataclasses import dataclass
-
 from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, refusal
 from bulkreact.simulator.partnercenter.entitlement_scenarios import ACCEPT, EntitlementScenario
 from bulkreact.simulator.partnercenter.scenario import Resource
 
 
-@dataclass(slots=True, kw_only=True)
-class SimulatedEntitlement(Resource[EntitlementScenario]):
+class SimulatedEntitlement(Resource[EntitlementScenario], kw_only=True):
     """An Azure subscription of an Azure plan."""
 
     name: str = "Azure subscription"

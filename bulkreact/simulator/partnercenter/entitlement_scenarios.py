@@ -1,8 +1,9 @@
 """Scenarios of an entitlement, chosen by the last digits of its id."""
 
-from dataclasses import dataclass, replace
 from http import HTTPStatus
 from math import inf
+
+from msgspec.structs import replace
 
 from bulkreact.simulator.partnercenter.answers import (
     HTML,
@@ -21,8 +22,7 @@ from bulkreact.simulator.partnercenter.response_bodies import error_body
 from bulkreact.simulator.partnercenter.scenario import Scenario, answer_always, answer_once, choose_scenario
 
 
-@dataclass(frozen=True, slots=True)
-class EntitlementScenario(Scenario):
+class EntitlementScenario(Scenario, frozen=True):
     """A scenario of an Azure subscription; ``fixed_status`` is what every read shows, instead of its status."""
 
     active_before: bool = False

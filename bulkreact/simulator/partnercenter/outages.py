@@ -1,8 +1,9 @@
 """Scheduled outages: when the simulated service, or the gateway before it, is down, and how that looks."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from bulkreact.simulator.partnercenter.answers import HTML_PAGE, ScriptedAnswer
 
@@ -20,8 +21,7 @@ class OutageKind(StrEnum):
     NO_ANSWER = "no-answer"
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduledOutage:
+class ScheduledOutage(Struct, frozen=True):
     """An outage between two times, in seconds since the start; ``retry_after`` is named by its answers, if positive."""
 
     begin: float

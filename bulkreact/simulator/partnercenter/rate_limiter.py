@@ -1,7 +1,8 @@
 """The gateway's limits: counts calls per window, and answers 429 above them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
 from bulkreact.simulator.partnercenter.response_bodies import throttle_body
@@ -9,8 +10,7 @@ from bulkreact.simulator.partnercenter.response_bodies import throttle_body
 PARTNER = ""
 
 
-@dataclass(slots=True)
-class _Window:
+class _Window(Struct):
     started_at: float
     calls: int = 0
 

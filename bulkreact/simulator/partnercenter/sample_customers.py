@@ -2,9 +2,10 @@
 
 import base64
 import re
-from dataclasses import dataclass
 from functools import cache
 from uuid import NAMESPACE_DNS, uuid5
+
+from msgspec import Struct
 
 from bulkreact.simulator.partnercenter.answers import JSON, ScriptedAnswer, refusal
 from bulkreact.simulator.partnercenter.behaviour import Paging
@@ -22,8 +23,7 @@ _ACTIVE = EntitlementScenario("was active before", active_before=True)
 _INACTIVE = EntitlementScenario("accepted")
 
 
-@dataclass(frozen=True, slots=True)
-class SampleEntitlement:
+class SampleEntitlement(Struct, frozen=True):
     """An Azure subscription of a sample customer."""
 
     name: str

@@ -1,14 +1,15 @@
 """Scripts of answers to the writes and reads of a resource of the simulated service."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     """Answers in order; after the last one there are no more, or it is repeated (``is_repeated``)."""
 
     answers: tuple[ScriptedAnswer, ...] = ()
@@ -34,8 +35,7 @@ def answer_always(answer: ScriptedAnswer | int) -> Script:
     return replace(answer_once(answer), is_repeated=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(Struct, frozen=True):
     """Scripts for the writes and reads of a resource: after them writes are accepted and reads show the resource.
 
     ``active_within`` are the seconds from accepted to active, None for the simulator's default. A service that
@@ -58,8 +58,7 @@ def choose_scenario(scenarios: Mapping[int, ScenarioT], resource_id: str) -> Sce
     return scenarios.get(int(digits)) if digits.isdigit() else None
 
 
-@dataclass(slots=True, kw_only=True)
-class Resource(Generic[ScenarioT]):
+class Resource(Struct, Generic[ScenarioT], kw_only=True):
     """The counters of a resource: writes and reads so far, and when its reactivation was accepted.
 
     ``activation_jitter``, in [0, 1), is its position within the spread of all activations.

@@ -1,9 +1,10 @@
 """The simulated service: entitlements, subscriptions, customers, and the effect of each call."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeAlias
+
+from msgspec.structs import replace
 
 from bulkreact.simulator.partnercenter.answers import JSON, ScriptedAnswer, refusal
 from bulkreact.simulator.partnercenter.behaviour import Behaviour

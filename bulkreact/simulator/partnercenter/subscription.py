@@ -1,8 +1,9 @@
 """One simulated subscription: its scenario's answers to the updates and reads so far."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
+
+from msgspec.structs import replace
 
 from bulkreact.simulator.partnercenter.answers import ScriptedAnswer, refusal
 from bulkreact.simulator.partnercenter.json_members import describe_deviation, replace_value, value
@@ -18,8 +19,7 @@ from bulkreact.simulator.partnercenter.subscription_json import (
 from bulkreact.simulator.partnercenter.subscription_scenarios import ACCEPTED, SubscriptionScenario
 
 
-@dataclass(slots=True, kw_only=True)
-class SimulatedSubscription(Resource[SubscriptionScenario]):
+class SimulatedSubscription(Resource[SubscriptionScenario], kw_only=True):
     """A subscription, and every text of it sent to the client (``served_texts``) since it last read it."""
 
     customer_id: str

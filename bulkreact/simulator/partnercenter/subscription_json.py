@@ -4,9 +4,10 @@ import base64
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
+
+from msgspec import Struct
 
 from bulkreact.simulator.partnercenter.json_members import members
 
@@ -35,8 +36,7 @@ class JsonStyle(Enum):
     INDENTED = "indented"
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionProfile:
+class SubscriptionProfile(Struct, frozen=True):
     """A subscription's initial state; ``parent_id`` is empty without a parent."""
 
     kind: SubscriptionKind = SubscriptionKind.LICENCE
@@ -59,8 +59,7 @@ class SubscriptionProfile:
                 return "CFQ7TTX0AB1C:0001:CFQ7TTX0ZY9D"
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionState:
+class SubscriptionState(Struct, frozen=True):
     """The changeable state of a subscription, and its position in the term, from 0 to 1."""
 
     status: str

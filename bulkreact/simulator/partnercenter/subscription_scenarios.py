@@ -1,8 +1,9 @@
 """Scenarios of a subscription, chosen by the last digits of its id."""
 
-from dataclasses import dataclass, replace
 from http import HTTPStatus
 from math import inf
+
+from msgspec.structs import replace
 
 from bulkreact.simulator.partnercenter.answers import (
     HTML,
@@ -31,8 +32,7 @@ ACCEPTED = ScriptedAnswer(200, effect=True)
 PARENT_INACTIVE = refusal(409, "27009")
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionScenario(Scenario):
+class SubscriptionScenario(Scenario, frozen=True):
     """A scenario of a subscription, by default active as soon as it is accepted.
 
     ``auto_renew`` is the script for updates that switch auto-renew on again. ``parent`` are the last digits of the

@@ -1,8 +1,10 @@
 """The subscriptions of all customers: how they are read, updated and listed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bulkreact.simulator.partnercenter.answers import JSON, ScriptedAnswer, refusal
 from bulkreact.simulator.partnercenter.json_members import members, value
@@ -14,8 +16,7 @@ from bulkreact.simulator.partnercenter.subscription_scenarios import ACCEPTED, P
 ORIGIN = "https://partner.example"
 
 
-@dataclass(frozen=True, slots=True)
-class _RequestedUpdate:
+class _RequestedUpdate(Struct, frozen=True):
     """What an update's body requests."""
 
     status: str

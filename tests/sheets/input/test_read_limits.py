@@ -3,10 +3,10 @@
 import gzip
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from pandas.errors import ParserError
 
 from bulkreact.cli.options.param_types import READ_LIMIT

@@ -1,9 +1,8 @@
 """Problems in message: one by one, or together where the same happens again and again."""
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bulkreact.sheets.input.guid_cells import guid_error
 from bulkreact.sheets.input.row_errors import CellError, RowError, format_errors, split_message

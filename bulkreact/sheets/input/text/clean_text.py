@@ -3,10 +3,11 @@
 import codecs
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from io import TextIOWrapper
 from typing import BinaryIO, TextIO
+
+from msgspec import Struct
 
 from bulkreact.sheets.input.read_limits import ReadLimits
 
@@ -77,8 +78,7 @@ class CleanText(TextIOWrapper):
         return stripped
 
 
-@dataclass(frozen=True, slots=True)
-class NulReport:
+class NulReport(Struct, frozen=True):
     """Where a file has NUL characters: ``block_line`` is the line of a block that text follows, 0 if there is none.
 
     ``stray`` are those in front of other text, the first in ``stray_line``; ``at_end`` those behind all text.

@@ -3,9 +3,10 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from bulkreact.errors import FileRefusedError
 from bulkreact.sheets.columns import HeaderRule
@@ -26,16 +27,14 @@ _TOO_LONG = "field larger than"
 _STRAY_MARK = "Look for a quotation mark that is not closed"
 
 
-@dataclass(frozen=True, slots=True)
-class CutOffRow:
+class CutOffRow(Struct, frozen=True):
     """A last row that has fewer ``cells`` than the header, and no line end."""
 
     number: int
     cells: int
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Struct, frozen=True):
     """The result of a scan; ``records`` counts blank ones too, ``found`` is None if there are no others.
 
     ``width`` is the number of cells in the widest record, ``longest`` at most that of the characters in the longest.

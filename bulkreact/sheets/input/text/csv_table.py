@@ -5,11 +5,11 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
+from msgspec.structs import replace
 
 from bulkreact.errors import FileRefusedError, RefusalCode, RefusalFacts
 from bulkreact.sheets.columns import HeaderRule

@@ -9,12 +9,12 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import IO
 
 import msgspec
+from msgspec.structs import replace
 
 from bulkreact.errors import RefusalCode, RefusalFacts
 from bulkreact.sheets.input.read_limits import UnreadableError

@@ -1,10 +1,10 @@
 """Reads tables in Excel workbooks in chunks, all cells as text; ``workbook_process`` does it, in a process of its own."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+from msgspec.structs import replace
 
 from bulkreact.errors import FileRefusedError
 from bulkreact.models import ColumnType, TypedCell
