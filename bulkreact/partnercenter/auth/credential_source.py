@@ -1,10 +1,12 @@
 """Decides where access tokens come from, by options, environment and stored sign-ins. No I/O."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.guids import is_guid
@@ -32,8 +34,7 @@ class OptionSource(IntEnum):
     CONFIG_FILE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityOptions:
+class IdentityOptions(Struct, frozen=True):
     """The options about credentials, empty or None if not given; ``origins`` has the sources of the files."""
 
     cloud: Cloud = Cloud.GLOBAL
@@ -48,25 +49,25 @@ class IdentityOptions:
     origins: Mapping[str, OptionSource] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenSource:
+class TokenSource(Struct, frozen=True):
     """A given access token; ``named_tenant`` is the tenant that the options name, empty for none."""
 
     identity: Identity
-    token: str = field(repr=False)
+    token: str
     named_tenant: str = ""
 
+    def __repr__(self) -> str:
+        return "TokenSource(…)"
 
-@dataclass(frozen=True, slots=True)
-class AppSource:
+
+class AppSource(Struct, frozen=True):
     """The app itself, with its secret or certificate."""
 
     identity: Identity
     secret: AppSecret
 
 
-@dataclass(frozen=True, slots=True)
-class UserSource:
+class UserSource(Struct, frozen=True):
     """A user who signed in through the app, which also authenticates itself if there is a ``secret``."""
 
     identity: Identity
