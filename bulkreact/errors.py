@@ -3,8 +3,7 @@
 import errno
 from collections.abc import Iterable
 from enum import StrEnum
-
-from msgspec import Struct
+from typing import NamedTuple
 
 EXIT_SUCCESS = 0
 EXIT_SOME_FAILED = 1
@@ -84,7 +83,7 @@ class RefusalCode(StrEnum):
     UNREADABLE = "unreadable"
 
 
-class RefusalFacts(Struct, frozen=True):
+class RefusalFacts(NamedTuple):
     """What a program needs to offer the remedy: the code, and what is known of the file; both counts are of rows."""
 
     code: RefusalCode = RefusalCode.NOT_A_TABLE

@@ -1,6 +1,5 @@
 """Opens a connection with the partner API from a command's options."""
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -82,4 +81,4 @@ def open_connection(
         service, limits, access, reporter, shutdown, run_async, wait=wait, control=control_of(ctx)
     ) as connection:
         operator = ctx.params.get("operator")
-        yield dataclasses.replace(connection, operator=operator) if operator else connection
+        yield replace(connection, operator=operator) if operator else connection

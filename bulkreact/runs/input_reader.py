@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from bulkreact.batch.journal.journal import create
 from bulkreact.batch.journal.row_pages import RowProblem
@@ -156,7 +155,7 @@ def _check(input_file: "InputFile", options: LoadOptions) -> None:
     if not input_file.count and not options.allow_empty:
         raise FileRefusedError(
             f"{input_file.name} has no rows. If that is as it should be, add --allow-empty.",
-            facts=replace(input_file.facts, code=RefusalCode.NO_ROWS),
+            facts=input_file.facts._replace(code=RefusalCode.NO_ROWS),
         )
     if options.strict and input_file.codes:
         invalid = input_file.codes.total()
@@ -167,5 +166,5 @@ def _check(input_file: "InputFile", options: LoadOptions) -> None:
         raise FileRefusedError(
             f"{input_file.name}: {invalid:,} of {plural(input_file.count, 'row')} {verb} invalid, and --strict allows none. "
             f"Nothing was sent.{lines}{rest}",
-            facts=replace(input_file.facts, code=RefusalCode.INVALID_ROWS),
+            facts=input_file.facts._replace(code=RefusalCode.INVALID_ROWS),
         )

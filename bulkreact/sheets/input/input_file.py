@@ -170,7 +170,7 @@ class InputFile:
             if self.count <= self._max_rows:
                 yield row
         if self.count > self._max_rows:
-            facts = replace(self.facts, code=RefusalCode.TOO_MANY_ROWS)
+            facts = self.facts._replace(code=RefusalCode.TOO_MANY_ROWS)
             raise FileRefusedError(f"{self.name} {too_many_rows(f'{self.count:,}', self._max_rows)}", facts=facts)
 
     def _rows_without_totals(self) -> Iterator[InputRow]:

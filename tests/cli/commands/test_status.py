@@ -164,7 +164,7 @@ def test_another_users_run_can_be_read_and_its_results_written_elsewhere(partner
     elsewhere.chmod(0o777)
     # That user may not be able to read the program: it is loaded before the switch.
     code = (
-        "import os, encodings.idna; from bulkreact.cli import main\n"
+        "import os, encodings.idna, shlex, textwrap, traceback; from bulkreact.cli import error_exit, main\n"
         "from bulkreact.cli.commands import results, resume, status, verify\n"
         "from bulkreact.sheets.output.report_html import template; template()\n"
         "os.setgid(65534); os.setuid(65534); main()"

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
-from msgspec.structs import replace
 
 from bulkreact.errors import FileRefusedError
 from bulkreact.models import ColumnType, TypedCell
@@ -57,7 +56,7 @@ class WorkbookTable:
             head = reader.choose(self._choice)
         except FileRefusedError as error:
             header = tuple(self.found.cells) if self.found else ()
-            error.facts = replace(error.facts, header=header, sheets=self.sheets)
+            error.facts = error.facts._replace(header=header, sheets=self.sheets)
             raise
         self.first_column = head.first_column
         self.header = tuple(head.header)
