@@ -1,0 +1,124 @@
+"""An approval is of one version's bytes, rows, options and target; anything else is not sent."""
+
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from bulkreact.web.approvals import APPROVED, HOLDS_FOR, REJECTED, SAME_PERSON, decide, find_difference, is_over
+from bulkreact.web.jobs import EventRefusal, Happening, JobEvent, JobState, StopCause, WebJob, step
+from bulkreact.web.permissions import Person, Right, Role, allowed_actions, refusal_code
+from bulkreact.web.plan_file import PlanFile
+from bulkreact.web.records import Approval, Version
+
+NOW = "2026-03-01T08:00:00.000Z"
+BEN = Person("ben", "Ben", (Role.APPROVER,))
+JOB = WebJob(
+    number=1,
+    state=JobState.WAITING,
+    target="simulated",
+    name="orders.csv",
+    note="",
+    by_id="ann",
+    by_name="Ann",
+    created_at=NOW,
+    changed_at=NOW,
+    version=2,
+)
+VERSION = Version(
+    job=1,
+    version=2,
+    what="replaced",
+    by_id="ann",
+    by_name="Ann",
+    at=NOW,
+    file="orders.csv",
+    bytes=9,
+    sha256="a" * 64,
+    options='{"kind":"azure"}',
+    digest="b" * 64,
+)
+AGREED = decide(JOB, VERSION, PlanFile(valid=3, customers=2), BEN, APPROVED, comment="", at=NOW)
+
+
+def difference(approval: Approval | None, *, options: str = VERSION.options, **changed: str) -> str | None:
+    """Return what is not as it was approved."""
+    found = {"file_sha256": "a" * 64, "plan_digest": "b" * 64, "target": "simulated"} | changed
+    return find_difference(approval, replace(VERSION, options=options), **found)
+
+
+def test_what_was_approved_is_sent_as_it_is() -> None:
+    same_person = replace(AGREED, decision=SAME_PERSON)
+    assert (difference(AGREED), difference(same_person)) == (None, None)
+    assert (AGREED.rows, AGREED.customers, AGREED.person_id) == (3, 2, "ben")
+
+
+@pytest.mark.parametrize("decision", [None, REJECTED])
+def test_what_nobody_has_approved_is_not_sent(decision: str | None) -> None:
+    approval = replace(AGREED, decision=decision) if decision else None
+    assert difference(approval) == "nobody has approved it"
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"file_sha256": "0" * 64}, "the file has changed"),
+        ({"file_sha256": ""}, "the file has changed"),
+        ({"plan_digest": "0" * 64}, "what the rows say has changed"),
+        ({"options": '{"kind":"azure","restore_auto_renew":"yes"}'}, "an option has changed"),
+        ({"target": "https://api.partnercenter.microsoft.com"}, "the target has changed"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_was_changed_after_its_approval_is_not_sent(changed: dict[str, str], what: str) -> None:
+    assert difference(AGREED, **changed) == what
+
+
+@pytest.mark.parametrize("event", [JobEvent.APPROVED, JobEvent.REJECTED, JobEvent.WITHDRAWN, JobEvent.REPLACED])
+def test_what_a_person_does_is_done_to_the_version_that_they_saw(event: JobEvent) -> None:
+    seen, other = [Happening(event=event, now=NOW, version=version, run_id="run") for version in (2, 1)]
+    assert isinstance(step(JOB, seen), WebJob)
+    assert step(JOB, other) == EventRefusal(JobState.WAITING, event)
+
+
+@given(st.sets(st.sampled_from(Role)), st.sets(st.sampled_from(["ann", "ben", "cleo"])))
+def test_nobody_who_had_a_hand_in_a_job_approves_it(roles: set[Role], makers: set[str]) -> None:
+    ben = Person("ben", "Ben", tuple(roles))
+    offered = {"approve", "reject"} & set(allowed_actions(JOB, ben, "simulated", makers))
+    may = Role.APPROVER in roles and "ben" not in makers
+    assert (offered == {"approve", "reject"}, refusal_code(ben, Right.APPROVE, JOB, makers) is None) == (may, may)
+
+
+@pytest.mark.parametrize(
+    ("people", "may"), [(("ann",), True), (("ben",), False), (("ann", "ben"), False), (("ben", "ann"), False)]
+)
+def test_an_uploader_does_not_continue_what_somebody_else_has_stopped_as_well(
+    people: tuple[str, ...], may: bool
+) -> None:
+    presses = [Happening(event=JobEvent.STOP, now=NOW, person=person) for person in people]
+    end = Happening(event=JobEvent.ENDED, now=NOW, exit_code=143)
+    stopped = reduce(happened, [*presses, end], replace(JOB, state=JobState.RUNNING, run_id="run"))
+    ann = Person("ann", "Ann", (Role.UPLOADER,))
+    assert stopped.cause is StopCause.PERSON
+    assert ("continue" in allowed_actions(stopped, ann, "simulated", ())) == may
+
+
+def happened(job: WebJob, happening: Happening) -> WebJob:
+    """Return a job after an event that is possible."""
+    after = step(job, happening)
+    assert isinstance(after, WebJob)
+    return after
+
+
+def test_an_approval_that_has_lapsed_leaves_nothing_of_its_run() -> None:
+    queued = happened(JOB, Happening(event=JobEvent.APPROVED, now=NOW, run_id="run"))
+    lapsed = happened(queued, Happening(event=JobEvent.LAPSED, now=NOW))
+    assert (lapsed.state, lapsed.run_id, lapsed.queued_at) == (JobState.WAITING, None, "")
+
+
+def test_times_are_compared_to_the_millisecond() -> None:
+    now = datetime(2026, 3, 8, 8, tzinfo=UTC)
+    assert [is_over(NOW, HOLDS_FOR, now + timedelta(milliseconds=more)) for more in (0, 1)] == [False, True]
