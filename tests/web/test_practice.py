@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.web_page import practising, serving_page
+from tests.support.web_page import practising, serving_page, table
 
 ROLES = {
     "ann": ["Uploader"],
@@ -60,6 +60,22 @@ async def test_pages_offer_what_a_person_may_do(tmp_path: Path) -> None:
     assert ["nav-settings" in home for home in homes] == [False, False, False, False, True]
     assert all(f"person-{person}" in sign_in for person in (*ROLES, "nora"))
     assert "banner-simulated" in sign_in
+
+
+async def test_every_page_says_whether_it_is_real(tmp_path: Path) -> None:
+    async with practising(tmp_path / "1", "ann", "ada") as (ann, ada):
+        number = await ann.ready(table(1))
+        paths = ("/", "/jobs", "/find", "/help", "/auth/sign-in", "/none", *(f"/jobs/{number}{part}" for part in PARTS))
+        practised = [await (await ann.get(path)).text() for path in paths] + [await ada.text("/settings")]
+    async with serving_page(tmp_path / "2", simulated=False, target_label="https://real.example") as page:
+        real = [await (await page.get(path)).text() for path in paths]
+    assert {SIMULATED in page and "banner-real" not in page for page in practised} == {True}
+    assert {REAL in page and "SIMULATED" not in page for page in real} == {True}
+
+
+PARTS = ("", "/rows", "/audit", "/stop")
+SIMULATED = 'class="banner simulated" data-testid="banner-simulated"><strong>SIMULATED</strong>: nothing real happens'
+REAL = 'class="banner real" data-testid="banner-real"><strong>Real:</strong> https://real.example'
 
 
 async def test_the_page_that_was_wanted_comes_after_signing_in(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_a_port_in_use_is_refused(program: Program) -> None:
 
 
 def test_nobody_practises_on_the_real_thing(program: Program) -> None:
-    refused = program("serve", "--sign-in", "practice", "--port", "0", "--base-url", "http://127.0.0.1:9")
+    refused = program("serve", "--sign-in", "practice", "--port=0", "--base-url=http://127.0.0.1:9", "--check")
     assert (refused.code, "--simulate" in refused.err, refused.out) == (2, True, "")
 
 
