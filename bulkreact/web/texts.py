@@ -68,6 +68,12 @@ _TENTHS = (
     "All rows are",
 )
 _KB = 1000
+_BUTTONS = {
+    "bulkreact retry": "press Retry",
+    "bulkreact verify": "press Look again",
+    "bulkreact resume": "press Continue",
+    "run failed.": "upload failed.",
+}
 
 
 def steps(state: JobState) -> list[tuple[str, str]]:
@@ -126,6 +132,13 @@ def progress_sentence(settled: int, rows: int, attention: int) -> str:
 def submit_label(valid: int) -> str:
     """Return the words of the button that starts a run."""
     return f"Reactivate {plural(valid, 'subscription')}"
+
+
+def advise_here(advice: str) -> str:
+    """Return advice that names commands in the words of the page's buttons."""
+    for command, button in _BUTTONS.items():
+        advice = advice.replace(command, button)
+    return advice
 
 
 def support_text(row: Mapping[str, object]) -> str:
