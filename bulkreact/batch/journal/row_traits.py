@@ -50,20 +50,27 @@ class TraitFinder:
         """Return what the rows may have."""
         if len(self._entitlements) < _FEW:
             return ANY_TRAITS
-        columns = [_distinct(column) for column in (self._customers, self._subscriptions, self._entitlements)]
-        everywhere = b"".join(column.tobytes() for column in columns)
+        customers, subscriptions, entitlements = map(
+            _sorted, (self._customers, self._subscriptions, self._entitlements)
+        )
+        pairs = (customers, subscriptions), (customers, entitlements), (subscriptions, entitlements)
         return RowTraits(
-            may_have_swapped_ids=len(_distinct(everywhere)) < sum(map(len, columns)),
-            may_have_duplicates=len(columns[-1]) < len(self._entitlements),
+            may_have_swapped_ids=any(_have_common(*pair) for pair in pairs),
+            may_have_duplicates=bool((entitlements[1:] == entitlements[:-1]).any()),
             may_have_request_ids=self._has_request_ids,
-            may_have_subscriptions=bool((columns[-1] == hash("")).any()),
+            may_have_subscriptions=bool((entitlements == hash("")).any()),
         )
 
 
-def _distinct(hashes: "array[int] | bytes") -> "NDArray[np.int64]":
-    """Return each hash once, in a tenth of the time of numpy's own unique()."""
+def _sorted(hashes: "array[int]") -> "NDArray[np.int64]":
+    """Sort hashes where they are, and return a view of them."""
     import numpy as np  # noqa: PLC0415 - pandas has loaded it
 
-    ordered = np.sort(np.frombuffer(hashes, np.int64))
-    distinct: NDArray[np.int64] = ordered[np.append(ordered[1:] != ordered[:-1], np.True_)]
-    return distinct
+    view = np.frombuffer(hashes, np.int64)
+    view.sort()
+    return view
+
+
+def _have_common(few: "NDArray[np.int64]", many: "NDArray[np.int64]") -> bool:
+    """Return whether two sorted columns have a hash in common."""
+    return bool((many.take(many.searchsorted(few), mode="clip") == few).any())
