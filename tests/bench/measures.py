@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from . import limits, memory, pace, reading, resuming, starting, throttled, throughput, writing
+from . import limits, memory, pace, reading, resuming, starting, throttled, throughput, web, writing
 from .table import Row
 from .workspace import Workspace
 
@@ -18,4 +18,5 @@ MEASURES: dict[str, Measure] = {
     "writing": writing.measure,
     "resuming": resuming.measure,
     "starting": starting.measure,
+    "web": web.measure,
 }
