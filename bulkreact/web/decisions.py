@@ -28,11 +28,10 @@ async def submit(site: Site, visit: Visit) -> tuple[int, str]:
     if same and (same[0].is_open or form.get("again") != "yes"):
         advice = "Wait for it." if same[0].is_open else "To send them again all the same, say so beside the button."
         raise RequestRefusedError("same-rows", f"{same[0].message} {advice}", field="again")
-    note = form.text("note", NOTE)
     if site.settings.needs_approval(plan.valid):
         await change_job(site, visit, JobEvent.REQUESTED)
     else:
-        await _decide(site, visit, version, JobEvent.SUBMITTED, SAME_PERSON, note)
+        await _decide(site, visit, version, JobEvent.SUBMITTED, SAME_PERSON, form.text("note", NOTE))
     return 200, f"{site.base}/jobs/{job.number}"
 
 
@@ -76,14 +75,16 @@ async def _decide(site: Site, visit: Visit, version: Version, event: JobEvent, d
     makers = await asyncio.to_thread(site.store.makers, job.number)
 
     def publish(head: str) -> None:
-        write_approval(site.folders.version(job.number, job.version), approval, list(makers.values()), head)
+        if decision != REJECTED:
+            write_approval(site.folders.version(job.number, job.version), approval, list(makers.values()), head)
 
     happening = Happening(
         event=event,
         now=approval.at,
         version=job.version,
         person=visit.person.id,
-        run_id="" if decision == REJECTED else new_id(job.name, now),
+        run_id=new_id(job.name, now),
+        note=visit.form.text("note", NOTE),
     )
     changed = await asyncio.to_thread(
         site.store.change,

@@ -161,14 +161,10 @@ async def change_job(
 ) -> None:
     """Let an event happen to a job; RequestRefusedError if its state does not allow that."""
     now, job = iso_milliseconds(site.now()), visit.job
-    happening = Happening(event=event, now=now, version=job.version, person=visit.person.id, name=name)
+    note = visit.form.text("note", NOTE)
+    happening = Happening(event=event, now=now, version=job.version, person=visit.person.id, name=name, note=note)
     changed = await asyncio.to_thread(
-        site.store.change,
-        job.number,
-        happening,
-        visit.actor,
-        detail=detail,
-        version=version,
+        site.store.change, job.number, happening, visit.actor, detail=detail, version=version
     )
     raise_refusal(visit.job.number, changed)
     if isinstance(changed, WebJob) and changed.state is JobState.CHECKING:

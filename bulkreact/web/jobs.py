@@ -151,6 +151,7 @@ class Happening(Struct, frozen=True, kw_only=True):
     exit_code: int | None = None
     run_id: str = ""
     name: str = ""
+    note: str = ""
 
 
 class EventRefusal(Struct, frozen=True):
@@ -223,6 +224,7 @@ def step(job: WebJob, happening: Happening) -> WebJob | EventRefusal:
         return EventRefusal(job.state, event)
     state = TRANSITIONS[job.state][event]
     changed = replace(job, state=state, activity=_ACTIVITIES.get(state), cause=None, changed_at=now)
+    changed = replace(changed, note=happening.note or job.note)
     match event:
         case JobEvent.REPLACED | JobEvent.OPTIONS:
             name = happening.name or job.name

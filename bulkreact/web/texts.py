@@ -173,8 +173,10 @@ def describe_event(event: str, person: str, job: WebJob, detail: str) -> str:
     match event:
         case "approval-wanted":
             return f"{job.by_name} asks for approval of {about}"
-        case "approved" | "rejected":
-            return f"{person} has {event} {about}{f': {detail}' if detail else ''}"
+        case "approved":
+            return f"{person} has approved {about}"
+        case "rejected":
+            return f"{person} has rejected {about}: {detail}"
         case "stopped":
             return f"{person} has asked {about} to stop{f': {detail}' if detail else ''}"
     return f"{about} has ended: {STATES[job.state].lower()}, {detail}"

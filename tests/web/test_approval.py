@@ -28,7 +28,8 @@ def started(site_folder: Path) -> list[Path]:
 
 async def test_a_second_person_sends_a_file_on_its_way(tmp_path: Path) -> None:
     async with practising(tmp_path, "ann", "ben") as (ann, ben):
-        number = await asks(ann, note="for March")
+        number = await ann.ready(table(3), note="for March")
+        await ann.act(number, "submit", note="for March, as agreed")
         waiting, page, home = await ben.job(number), await ben.text(f"/jobs/{number}"), await ben.text("/")
         own_page, own_home = await ann.text(f"/jobs/{number}"), await ann.text("/")
         answer = await decide(ben, number, comment="looked at it")
@@ -39,7 +40,11 @@ async def test_a_second_person_sends_a_file_on_its_way(tmp_path: Path) -> None:
         **dict.fromkeys(("decision", "by", "at")), "needed": True, "comment": "", "version": 1,
     }  # fmt: skip
     assert "Approve 3 subscriptions of 1 customer" in page
-    assert ("for March" in page, "waiting-since" in page, 'data-testid="approve-form"' in page) == (True, True, True)
+    assert ("for March, as agreed" in page, "waiting-since" in page, 'data-testid="approve-form"' in page) == (
+        True,
+        True,
+        True,
+    )
     assert ("own-work" in own_page, "approve-form" in own_page) == (True, False)
     assert ("3 subscriptions, by" in home, "3 subscriptions, by" in own_home) == (True, False)
     assert answer.status == 200

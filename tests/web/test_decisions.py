@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import reduce
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,8 @@ from bulkreact.web.approvals import APPROVED, HOLDS_FOR, REJECTED, SAME_PERSON, 
 from bulkreact.web.jobs import EventRefusal, Happening, JobEvent, JobState, StopCause, WebJob, step
 from bulkreact.web.permissions import Person, Right, Role, allowed_actions, refusal_code
 from bulkreact.web.plan_file import PlanFile
-from bulkreact.web.records import Approval, Version
+from bulkreact.web.records import Actor, Approval, Version
+from bulkreact.web.store import STORE_NAME, RecordStore
 
 NOW = "2026-03-01T08:00:00.000Z"
 BEN = Person("ben", "Ben", (Role.APPROVER,))
@@ -122,3 +124,14 @@ def test_an_approval_that_has_lapsed_leaves_nothing_of_its_run() -> None:
 def test_times_are_compared_to_the_millisecond() -> None:
     now = datetime(2026, 3, 8, 8, tzinfo=UTC)
     assert [is_over(NOW, HOLDS_FOR, now + timedelta(milliseconds=more)) for more in (0, 1)] == [False, True]
+
+
+def test_whoever_made_what_a_retry_takes_its_rows_from_had_a_hand_in_it(tmp_path: Path) -> None:
+    store = RecordStore(tmp_path / STORE_NAME)
+    for number, (retry_of, maker) in enumerate([(None, "Cleo"), (1, "Ann"), (2, "Ben")], 1):
+        job = replace(JOB, version=1, state=JobState.CHECKING, retry_of=retry_of)
+        made = replace(VERSION, version=1, job=number, what="uploaded", by_id=maker.lower(), by_name=maker)
+        store.create_job(job, lambda _number, _version, made=made: made, Actor())
+    makers = [store.makers(number) for number in (1, 2, 3)]
+    store.close()
+    assert makers == [{"cleo": "Cleo"}, {"ann": "Ann", "cleo": "Cleo"}, {"ann": "Ann", "ben": "Ben", "cleo": "Cleo"}]
