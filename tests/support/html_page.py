@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-_VOID = {"meta", "br", "rect", "line", "input"}
+_VOID = {"meta", "br", "rect", "line", "input", "link"}
 
 
 @dataclass

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Browser, BrowserContext, async_playwright
 from playwright.async_api import Page as Tab
 
@@ -18,6 +18,8 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromi
 # What the browser itself says of a request that was refused or could not connect.
 _OF_REQUESTS = "Failed to load resource"
 WIDTHS = (390, 1280)
+_RUN_AXE = """axe.run({ resultTypes: ["violations"] })
+    .then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes[0].target}`))"""
 
 
 @dataclass
@@ -70,13 +72,10 @@ async def sign_in(tab: Tab, page: Page, token: str, *, has_script: bool = True) 
 async def violations(tab: Tab) -> list[str]:
     """Return what axe finds wrong in a page, at both widths, light and dark."""
     found: list[str] = []
+    await tab.evaluate(AXE_SCRIPT)
     for width in WIDTHS:
         await tab.set_viewport_size({"width": width, "height": 900})
         for scheme in ("light", "dark"):
             await tab.emulate_media(color_scheme=scheme)
-            results = await Axe().run(tab)
-            found += [
-                f"{width} {scheme} {each['id']}: {each['nodes'][0]['target']}"
-                for each in results.response["violations"]
-            ]
+            found += [f"{width} {scheme} {violation}" for violation in await tab.evaluate(_RUN_AXE)]
     return found
