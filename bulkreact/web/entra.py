@@ -58,8 +58,11 @@ def begin(app: EntraApp, redirect_uri: str, wanted: str) -> tuple[Flow, str]:
 def finish(app: EntraApp, flow: Flow, answer: Mapping[str, str], now: datetime) -> Person:
     """Return who has signed in; TokenServiceError or RequestRefusedError if nobody has."""
     with _application(app) as (client, http_client):
-        # State, nonce and code verifier are compared here.
-        result = client.acquire_token_by_auth_code_flow(asdict(flow), dict(answer))
+        try:
+            result = client.acquire_token_by_auth_code_flow(asdict(flow), dict(answer))
+        except RuntimeError:
+            # The id token is an answer to another flow: it has another nonce.
+            raise _foreign() from None
         if "id_token_claims" not in result:
             raise to_error(http_client.answer(result))
     return person_of(result["id_token_claims"], app, now)

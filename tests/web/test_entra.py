@@ -5,21 +5,25 @@ import re
 from datetime import UTC, datetime, timedelta
 from http.cookies import SimpleCookie
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from aiohttp import ClientSession, CookieJar
 
 from bulkreact.partnercenter.auth.app_credentials import SecretValue
 from bulkreact.settings import Identity
 from bulkreact.timestamps import utc_now
+from bulkreact.web import processes
 from bulkreact.web.app import ACTS, SIGN_INS
 from bulkreact.web.entra import person_of
 from bulkreact.web.permissions import Role
 from bulkreact.web.refusals import RequestRefusedError
-from bulkreact.web.serve_settings import EntraApp, client_address
+from bulkreact.web.serve_settings import EntraApp, client_address, parse_public_url
 from bulkreact.web.store import STORE_NAME, RecordStore
 from tests.support.entra_page import EntraPage, entra_page
 from tests.support.signed_in import OTHER_TENANT, secret_app
 from tests.support.token_authority import CLIENT, SECRET, TENANT, Authority
+from tests.support.web_page import OwnPage
 
 pytestmark = pytest.mark.usefixtures("trust")
 PEOPLE = {
@@ -137,6 +141,21 @@ async def test_a_flow_is_good_for_ten_minutes(
         time.ahead += timedelta(minutes=minutes)
         result = await outcome(team, answer)
     assert result == ((200, "", True) if signed_in else NOBODY)
+
+
+async def test_a_code_of_another_flow_is_of_no_use(tmp_path: Path, authority: Authority) -> None:
+    async with entra_page(tmp_path, authority) as team, team.another_browser() as thief:
+        address = await thief.begin()
+        # Without a challenge in it, only the nonce tells the two apart.
+        bare = re.sub(r"&code_challenge(_method)?=[^&]*", "", address)
+        outcomes = []
+        for stolen in (address, bare):
+            answer = {
+                **await team.choose(await team.begin(), "ann"),
+                "code": (await thief.choose(stolen, "cleo"))["code"],
+            }
+            outcomes.append(await outcome(team, answer))
+    assert outcomes == [NOBODY, (403, "no-right", False)]
 
 
 async def test_a_flow_outlives_the_server(tmp_path: Path, authority: Authority) -> None:
@@ -291,6 +310,21 @@ async def test_everybody_can_be_signed_out_while_the_server_runs(tmp_path: Path,
     assert statuses == [401, 401]
 
 
+@pytest.mark.parametrize(("path", "cookie"), [("", "__Host-bulkreact"), ("/page", "__Secure-bulkreact")])
+async def test_over_tls_nothing_goes_without_it(tmp_path: Path, authority: Authority, path: str, cookie: str) -> None:
+    url = parse_public_url(f"https://localhost:9443{path}")
+    async with entra_page(tmp_path, authority, public_url=url) as team:
+        (host,) = (host for host in team.page.site.settings.hosts - url.hosts if host.startswith("127."))
+        jar = CookieJar(unsafe=True, treat_as_secure_origin=f"http://{host}")
+        async with ClientSession(cookie_jar=jar) as client:
+            browser = EntraPage(OwnPage(client, f"http://{host}{path}", ""), authority)
+            response = await browser.sign_in("ann")
+            missing = await browser.page.get("/none")
+    own = SimpleCookie(response.headers["Set-Cookie"])[cookie]
+    assert (own["secure"], own["path"], own["domain"]) == (True, f"{path}/", "")
+    assert {each.headers.get("Strict-Transport-Security") for each in (response, missing)} == {"max-age=31536000"}
+
+
 async def test_attempts_to_sign_in_are_counted(tmp_path: Path, authority: Authority) -> None:
     async with entra_page(tmp_path, authority) as team:
         statuses = [(await team.page.get("/auth/sign-in")).status for _ in range(11)]
@@ -365,3 +399,12 @@ def test_claims_that_lack_something_name_nobody() -> None:
 
 def test_the_secret_is_not_shown() -> None:
     assert SECRET not in repr(APP)
+
+
+def test_no_process_inherits_the_secret_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BULKREACT_WEB_CLIENT_SECRET", SECRET)
+    with patch("bulkreact.web.processes.subprocess.Popen") as popen:
+        processes.start(["plan"], tmp_path / "log")
+        processes.start(["run"], tmp_path / "log", environment={})
+    inherited = [call.kwargs["env"] for call in popen.call_args_list]
+    assert [SECRET in environment.values() for environment in inherited] == [False, False]
