@@ -7,7 +7,7 @@ from aiohttp import hdrs, web
 
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web.jobs import WebJob
-from bulkreact.web.page_request import Visit
+from bulkreact.web.page_request import Visit, route_of
 from bulkreact.web.records import Actor
 from bulkreact.web.refusals import RequestRefusedError
 from bulkreact.web.site import Site
@@ -21,8 +21,7 @@ async def record_refusal(site: Site, request: web.Request, refusal: RequestRefus
     is_attempt = actor or refusal.actor or refusal.code == "bad-token"
     if refusal.code not in _RECORDED or not is_attempt or site.refusals.wait_for(request.remote or "", site.clock()):
         return
-    resource = request.match_info.route.resource
-    route = resource.canonical.removeprefix(site.base) if resource else ""
+    route = route_of(request).removeprefix(site.base)
     number = request.match_info.get("number") if "/jobs/{" in route else None
     job = await asyncio.to_thread(site.store.job, int(number)) if number else None
     who = refusal.actor or actor or Actor(name="unknown", address=request.remote or "")

@@ -19,26 +19,29 @@ class Forms:
     def __init__(self, store: RecordStore, now: Callable[[], datetime]) -> None:
         self._store = store
         self._now = now
-        self._pending: dict[tuple[str, str], tuple[str, asyncio.Future[FormAnswer]]] = {}
+        self._pending: dict[tuple[str, str], tuple[str, asyncio.Future[FormAnswer | None]]] = {}
 
     async def find(self, person: str, form_id: str, route: str) -> FormAnswer | None:
         """Return how the form was answered, after waiting for its first submission; None if it is new."""
-        pending = self._pending.get((person, form_id))
-        if pending:
-            _refuse_other_route(pending[0], route)
-            return await asyncio.shield(pending[1])
-        answer = await asyncio.to_thread(self._store.form_answer, person, form_id)
-        if answer:
-            _refuse_other_route(answer.route, route)
-            return answer
-        # Another request may have begun while the store was read.
-        return await self.find(person, form_id, route) if (person, form_id) in self._pending else None
+        while True:
+            pending = self._pending.get((person, form_id))
+            if pending:
+                _refuse_other_route(pending[0], route)
+                answer = await asyncio.shield(pending[1])
+            else:
+                answer = await asyncio.to_thread(self._store.form_answer, person, form_id)
+                # Another request may have begun while the store was read.
+                if answer is None and (person, form_id) not in self._pending:
+                    return None
+            if answer:
+                _refuse_other_route(answer.route, route)
+                return answer
 
     async def answer(
         self, person: str, form_id: str, route: str, act: Callable[[], Awaitable[tuple[int, str]]]
     ) -> FormAnswer:
         """Act once, and keep the status and location for repetitions; refusals are for those that wait alone."""
-        future: asyncio.Future[FormAnswer] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[FormAnswer | None] = asyncio.get_running_loop().create_future()
         self._pending[person, form_id] = (route, future)
         try:
             status, location = await act()
@@ -52,7 +55,8 @@ class Forms:
             raise
         finally:
             if not future.done():
-                future.cancel()
+                # It has no answer, as when its sender has gone away; the store knows whether it has done something.
+                future.set_result(None)
             del self._pending[person, form_id]
         return answer
 

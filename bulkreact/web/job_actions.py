@@ -183,12 +183,12 @@ async def _receive(site: Site, form: Form) -> ReceivedFile:
     path = site.folders.incoming / secrets.token_hex(8)
     try:
         return await receive(form.upload, form.upload.filename, path, site.settings.max_upload)
-    except OSError as error:
-        raise RequestRefusedError(
-            "read-only", f"The file cannot be kept: {describe_error(error)}. Tell the server's administrator."
-        ) from error
-    except BaseException:
+    except BaseException as error:
         path.unlink(missing_ok=True)
+        if isinstance(error, OSError) and not isinstance(error, ConnectionError):
+            raise RequestRefusedError(
+                "read-only", f"The file cannot be kept: {describe_error(error)}. Tell the server's administrator."
+            ) from error
         raise
 
 

@@ -87,6 +87,12 @@ class Visit:
         return int(text)
 
 
+def route_of(request: web.Request) -> str:
+    """Return the pattern of a request's address, which has nothing of what somebody may have put into it."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else ""
+
+
 def wants_json(request: web.Request, base: str) -> bool:
     """Return whether a program asks."""
     return request.path.startswith(f"{base}/api/") or "application/json" in request.headers.get("Accept", "")

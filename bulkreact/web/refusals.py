@@ -22,6 +22,7 @@ TITLES: dict[str, tuple[int, str]] = {
     "rate-limited": (429, "Too many requests"),
     "no-sign-in": (503, "Signing in is not possible at the moment"),
     "read-only": (503, "Nothing can be saved at the moment"),
+    "bug": (500, "Something went wrong"),
     "method": (405, "That is not possible here"),
 }
 

@@ -1,6 +1,7 @@
 """Lets through what may pass: host, origin, session, token, rate, form id and rights, in this order; and all headers."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote
@@ -11,7 +12,7 @@ from bulkreact.web import uploads
 from bulkreact.web.audit_events import record_refusal
 from bulkreact.web.forms import parse_form_id
 from bulkreact.web.jobs import WebJob
-from bulkreact.web.page_request import Form, Visit, drain, json_response, read_form, wants_json
+from bulkreact.web.page_request import Form, Visit, drain, json_response, read_form, route_of, wants_json
 from bulkreact.web.permissions import Person, Right, refusal_code
 from bulkreact.web.records import Actor, PendingForm
 from bulkreact.web.refusals import RequestRefusedError, unknown, wrong_state
@@ -20,6 +21,11 @@ from bulkreact.web.sessions import Session, is_token
 from bulkreact.web.site import SITE, Site
 from bulkreact.web.views import job_document
 
+_LOG = logging.getLogger("bulkreact.web")
+_BUG = (
+    "This is a bug in bulkreact. What was saved is not lost, and runs go on. Go back and try again. If it happens again, "
+    "tell the server's administrator: its log names the error."
+)
 Handler = Callable[[Site, Visit], Awaitable[web.StreamResponse]]
 Action = Callable[[Site, Visit], Awaitable[tuple[int, str]]]
 _POLICY = (
@@ -104,6 +110,14 @@ async def answer_refusals(
         response = refusal_response(site, request, wrong_method)
         response.headers[hdrs.ALLOW] = ", ".join(sorted(error.allowed_methods))
         return response
+    except web.HTTPException:
+        raise
+    except ConnectionError:
+        # Nobody is there any more to get an answer.
+        return web.Response(status=400)
+    except Exception:  # noqa: BLE001 - the only handler that turns a bug of ours into a page
+        _LOG.exception("%s %s failed", request.method, route_of(request))
+        return refusal_response(site, request, RequestRefusedError("bug", _BUG))
 
 
 def refusal_response(site: Site, request: web.Request, refusal: RequestRefusedError) -> web.Response:

@@ -111,8 +111,11 @@ def _sync(file: BinaryIO) -> None:
 
 async def _chunks(part: Chunks) -> AsyncIterator[bytes]:
     while True:
-        async with asyncio.timeout(SILENCE_SECONDS):
-            chunk = await part.read_chunk(CHUNK)
+        try:
+            async with asyncio.timeout(SILENCE_SECONDS):
+                chunk = await part.read_chunk(CHUNK)
+        except TimeoutError:
+            raise bad_field("file", "The file stopped coming. Send it again.") from None
         if not chunk:
             return
         yield chunk

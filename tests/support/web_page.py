@@ -39,6 +39,13 @@ def table(rows: int) -> bytes:
     return (HEADER + "".join(line(number) for number in range(1, rows + 1))).encode()
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for a condition of which there is no event."""
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.02)
+
+
 def free_socket() -> socket.socket:
     """Return a socket that is bound to a free port of this machine."""
     listener = socket.socket()

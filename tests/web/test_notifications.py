@@ -1,21 +1,12 @@
 """The webhook gets what happened to jobs, with the job's address, its counts and the head of the trail."""
 
-import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from bulkreact.monitoring.webhooks import NotifyTargets
 from tests.support.approvals import asks, decide
-from tests.support.web_page import practising, table
+from tests.support.web_page import practising, table, until
 from tests.support.webhook_receiver import receiving
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition."""
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - the receiver has no event
-            await asyncio.sleep(0.02)
 
 
 async def test_whoever_is_to_know_is_told(tmp_path: Path) -> None:

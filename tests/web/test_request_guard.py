@@ -4,7 +4,9 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from errno import ENOSPC
 from pathlib import Path
+from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
@@ -12,7 +14,8 @@ from aiohttp import ClientSession, FormData
 
 from bulkreact.web.app import ACTS, VIEWS
 from bulkreact.web.request_guard import HEADERS, Act, SignInForm, View
-from tests.support.web_page import Page, serving_page, table
+from bulkreact.web.store import RecordStore
+from tests.support.web_page import Page, serving_page, table, until
 
 ADDRESSES = {
     "number:[0-9]{1,9}": "1",
@@ -207,6 +210,54 @@ async def test_an_upload_must_say_its_size_and_keep_to_the_limit(tmp_path: Path)
         left = list(page.site.folders.incoming.iterdir())
     statuses = [endless, large.status, far_larger.status, plain.status, without.status]
     assert (statuses, jobs, left) == ([411, 413, 413, 415, 400], [], [])
+
+
+async def test_a_bug_is_answered_in_words_with_all_headers_and_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving_page(tmp_path) as page:
+        with patch.object(RecordStore, "find_jobs", side_effect=ValueError("broken")):
+            shown, for_programs = await page.get("/jobs"), await page.get("/api/jobs")
+            code, text = await code_of(for_programs), await shown.text()
+        after = await page.get("/jobs")
+    missing = [
+        name
+        for name, value in HEADERS.items()
+        for response in (shown, for_programs)
+        if response.headers.get(name) != value
+    ]
+    assert (shown.status, for_programs.status, code, missing, after.status) == (500, 500, "bug", [], 200)
+    assert "bug in bulkreact" in text
+    assert "broken" not in text
+    assert [record.getMessage() for record in caplog.records] == ["GET /jobs failed", "GET /api/jobs failed"]
+
+
+async def test_an_upload_that_cannot_be_kept_leaves_nothing(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        with patch("bulkreact.web.uploads._sync", side_effect=OSError(ENOSPC, "No space left on device")):
+            refused = await page.upload(table(1))
+        code, left = await code_of(refused), list(page.site.folders.incoming.iterdir())
+    assert (refused.status, code, left) == (503, "read-only", [])
+
+
+async def test_an_upload_whose_sender_goes_away_leaves_no_word_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving_page(tmp_path) as page:
+        body = form_text(csrf=page.token, form_id=str(uuid4())) + b"a" * 300_000
+        [cookie] = page.client.cookie_jar
+        head = (
+            f"POST /jobs HTTP/1.1\r\nHost: {page.origin.removeprefix('http://')}\r\nContent-Length: 500000\r\n"
+            f"Cookie: {cookie.key}={cookie.value}\r\nContent-Type: multipart/form-data; boundary=x\r\n\r\n"
+        )
+        _, writer = await asyncio.open_connection("127.0.0.1", int(page.origin.rpartition(":")[2]))
+        writer.write(head.encode() + body)
+        incoming = page.site.folders.incoming
+        await until(lambda: bool(list(incoming.iterdir())))
+        writer.close()
+        await until(lambda: not list(incoming.iterdir()))
+        jobs = (await page.json("/api/jobs"))["jobs"]
+    assert (jobs, caplog.records) == ([], [])
 
 
 async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
