@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bulkreact.timestamps import utc_now
+from bulkreact.web import processes
 from tests.support.web_page import HEADER, Json, Page, line, practising, serving_page, table
 
 # Two that may succeed at another attempt and do, one that may and does not, and one that failed for good.
@@ -124,3 +125,19 @@ async def test_an_approval_holds_seven_days_for_retries_and_continuing(tmp_path:
         late = await retry(ann, number)
         ann.site.now = utc_now
     assert (late["job"]["state"], late["job"]["may"]) == ("waiting", ["withdraw"])
+
+
+async def test_a_retry_that_would_send_other_rows_than_approved_sends_none(tmp_path: Path) -> None:
+    async with practising(tmp_path, "ann", "ben", speed=ONCE) as (ann, ben):
+        number = await ann.ready(CONTENT)
+        await ann.act(number, "submit")
+        run = (await approved(ann, ben, number))["run"]["id"]
+        await retry(ann, number, all_failed="yes")
+        # Meanwhile a terminal sends some of these rows.
+        elsewhere = processes.start(["retry", run, f"--reports={tmp_path}/reports", "--yes", ONCE], tmp_path / "log")
+        assert await elsewhere.wait() == 1
+        job = await approved(ann, ben, 2)
+        log = ann.site.folders.log(2).read_text()
+        runs = list(ann.site.settings.reports.glob("[!.]*/journal.sqlite3"))
+    assert (job["state"], job["cause"], job["may"], job["run"]["exit_code"]) == ("stopped", "refused", [], 2)
+    assert ("is not what" in log, len(runs)) == (True, 2)

@@ -1,13 +1,17 @@
 """What is done with a run that has ended: look at its rows again, continue it, retry them."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+
+import pytest
 
 from bulkreact.batch.journal.journal import Journal
 from bulkreact.batch.journal.metadata import VERIFY
 from bulkreact.models import RunState
 from bulkreact.timestamps import iso_milliseconds, utc_now
+from bulkreact.web import processes
 from bulkreact.web.live import final_numbers
 from tests.support.web_page import HEADER, Json, Page, line, practising, serving_page, table
 
@@ -126,3 +130,22 @@ async def test_a_look_that_failed_is_told_until_the_next(tmp_path: Path) -> None
     assert killed == "the process was ended from outside"
     assert "The rows could not be looked at again: Partner Center was down" in shown
     assert "could not be looked at again" not in after
+
+
+async def test_a_process_that_ends_before_it_is_looked_at_is_not_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, start = list[str](), processes.start
+
+    def counting(arguments: Sequence[str], *args: Path, **options: Mapping[str, str]) -> processes.ChildProcess:
+        started.append(arguments[0])
+        return start(arguments, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(processes, "start", counting)
+    # Its process refuses the option at once.
+    async with serving_page(tmp_path, speed="--rate=nothing") as page:
+        number = await page.ready(table(1))
+        await page.act(number, "submit")
+        job = await page.wait_for(number, "stopped")
+        await page.site.queue.look()
+    assert (job["cause"], started) == ("refused", ["plan", "run"])
