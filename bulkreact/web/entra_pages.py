@@ -34,7 +34,8 @@ async def show_sign_in(site: Site, visit: Visit) -> web.StreamResponse:
     if site.settings.entra is None or visit.query("signed-out"):
         return await session_pages.show_sign_in(site, visit)
     app, request = site.settings.entra, visit.request
-    take(site.sign_ins.wait_for(request.remote or "", site.clock()))
+    # The way back is counted too, by its address alone.
+    take(site.sign_ins.wait_for(f"to Microsoft {request.remote}", site.clock()))
     callback = f"{site.settings.public_url.origin}{site.base}/auth/callback"
     flow, address = await _ask(site, lambda: entra.begin(app, callback, visit.query("next")))
     flow_id, now = secrets.token_urlsafe(_ID_BYTES), site.now()

@@ -89,8 +89,7 @@ async def sign_out(site: Site, visit: Visit) -> tuple[int, str]:
 
 async def stay(site: Site, visit: Visit) -> tuple[int, str]:
     """Keep the session from expiring, which every request does, and go back."""
-    referrer = urlsplit(visit.request.headers.get("Referer", ""))
-    path = referrer.path
+    path = urlsplit(visit.request.headers.get("Referer", ""))._replace(scheme="", netloc="").geturl()
     return 200, path if is_safe_next(path, site.base) else f"{site.base}/"
 
 

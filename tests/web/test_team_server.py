@@ -17,6 +17,7 @@ from playwright.async_api import Page as Tab
 
 from bulkreact.guide import read_chapter
 from bulkreact.web.serve_settings import parse_public_url
+from bulkreact.web.store import STORE_NAME, RecordStore
 from tests.support.entra_page import EntraPage, entra_page
 from tests.support.gateways import free_port, needs, nginx
 from tests.support.page_browser import chromium, needs_chromium, violations, watched
@@ -152,13 +153,33 @@ async def test_a_page_warns_before_a_session_ends(tmp_path: Path, authority: Aut
     ):
         tab = await context.tab()
         await choose(tab, team.page.origin, "Vic")
-        await tab.goto(f"{team.page.origin}/help")
+        await tab.goto(f"{team.page.origin}/help?q=1")
         await tab.get_by_test_id("session-warning").wait_for()
-        (hashed,) = (session.hash for session, _ in team.page.site.store.sessions())
         await tab.get_by_test_id("stay-signed-in").click()
-        await tab.wait_for_url(f"{team.page.origin}/help")
-        team.page.site.store.delete_sessions([hashed])
-    assert hashed
+        await tab.wait_for_url(f"{team.page.origin}/help?q=1")
+
+
+@pytest.mark.browser
+@needs_chromium
+async def test_a_file_that_was_chosen_goes_on_after_signing_in_again(tmp_path: Path, authority: Authority) -> None:
+    async with (
+        entra_page(tmp_path, authority) as team,
+        chromium() as browser,
+        watched(browser, ignore_https_errors=True) as context,
+    ):
+        tab = await context.tab()
+        await choose(tab, team.page.origin, "Ann")
+        record = RecordStore(team.page.site.settings.data / STORE_NAME)
+        record.delete_sessions()
+        record.close()
+        orders = {"name": "orders.csv", "mimeType": "text/csv", "buffer": table(3)}
+        await tab.get_by_test_id("upload-file").set_input_files(orders)  # type: ignore[arg-type]
+        async with context.context.expect_page() as opened:
+            await tab.get_by_role("link", name="sign in in another tab").click()
+        other = await opened.value
+        await other.get_by_role("link", name="Ann Example").click()
+        await other.wait_for_url(f"{team.page.origin}/")
+        await tab.wait_for_url(f"{team.page.origin}/jobs/1")
 
 
 def write_settings(program: Program, public: int) -> None:

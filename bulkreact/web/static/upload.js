@@ -36,17 +36,31 @@ const prepare = (form) => {
     form.elements.form_id.value = crypto.randomUUID();
   };
 
+  let later;
+  // The file is kept: it goes on as soon as there is a session again.
+  const wait = (file) => {
+    later = setTimeout(() => send(file), 2000);
+    if (problem.querySelector("a")) return;
+    fail("You are signed out. Sign in, and the upload goes on by itself: ");
+    const link = document.createElement("a");
+    link.href = `${document.body.dataset.base}/auth/sign-in`;
+    link.target = "_blank";
+    link.textContent = "sign in in another tab";
+    problem.append(link);
+  };
+
   const send = async (file) => {
-    show(problem, false);
+    clearTimeout(later);
     const reason = objection(file, Number(form.dataset.most));
     if (reason) return fail(reason);
     try {
       const token = await isSignedIn();
-      if (!token) return fail("You are signed out. Sign in in another tab, then choose the file again.");
+      if (!token) return wait(file);
       form.elements.csrf.value = token;
     } catch {
       return fail("Not connected. Choose the file again in a moment.");
     }
+    show(problem, false);
     const data = new FormData();
     for (const [name, value] of new FormData(form)) if (name !== "file") data.append(name, value);
     data.append("file", file);
