@@ -19,7 +19,7 @@ from bulkreact.web.store import RecordStore
 from bulkreact.web.texts import describe_event
 
 _LOOK_EVERY = 0.5
-_REPORTED = ("approved", "rejected", "stopped", "ended")
+_REPORTED = ("approval-wanted", "approved", "rejected", "stopped", "ended")
 
 
 class Notifications:
@@ -41,14 +41,11 @@ class Notifications:
 
     async def work(self) -> NoReturn:
         """Post what is new for as long as the server runs."""
+        await asyncio.to_thread(self._write)
         while True:
-            lines = await asyncio.to_thread(self._store.audit_lines, after=self._done)
-            for line in lines:
-                await self._post(line)
+            for line in await asyncio.to_thread(self._store.audit_lines, after=self._done):
                 self._done = line.number
-            if lines:
-                # Where nothing can be written, the next server posts some of it again.
-                with suppress(OSError):
+                if await self._post(line):
                     await asyncio.to_thread(self._write)
             await asyncio.sleep(_LOOK_EVERY)
 
@@ -61,20 +58,23 @@ class Notifications:
         return self._store.last_audit_number()
 
     def _write(self) -> None:
-        with replacing(self._path, private=True) as file:
+        # Where nothing can be written, the next server posts some of it again.
+        with suppress(OSError), replacing(self._path, private=True) as file:
             file.write(str(self._done))
 
-    async def _post(self, line: AuditLine) -> None:
+    async def _post(self, line: AuditLine) -> bool:
+        """Post a line if it is for others; return whether it was."""
         job = await asyncio.to_thread(self._store.job, line.job) if line.job else None
         if job is None:
-            return
+            return False
         is_wanted = line.event in LEADS_TO_WAITING and line.detail.endswith(WAITS)
         event = "approval-wanted" if is_wanted else line.event
         targets = self._settings.notify
-        if targets and (is_wanted or event in _REPORTED):
-            notification = await self._describe(event, line, job)
-            for warning in await notify_end(targets, notification):
-                self._warn(warning)
+        if targets is None or event not in _REPORTED:
+            return False
+        for warning in await notify_end(targets, await self._describe(event, line, job)):
+            self._warn(warning)
+        return True
 
     async def _describe(self, event: str, line: AuditLine, job: WebJob) -> Notification:
         version = await asyncio.to_thread(self._store.version, job.number, line.version or job.version)
