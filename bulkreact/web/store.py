@@ -1,31 +1,18 @@
-"""Stores jobs, their versions, sessions, forms and the audit trail in one SQLite file; the only module with their SQL."""
+"""Stores jobs, their versions, decisions, forms and the audit trail; the only module with their SQL."""
 
-import os
-import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from importlib.resources import files
-from pathlib import Path
-from threading import RLock
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from msgspec import Struct, convert, json
 from msgspec.structs import asdict, replace
 
-from bulkreact.errors import InputRefusedError
 from bulkreact.web.audit import LEADS_TO_WAITING, WAITS, AuditLine
 from bulkreact.web.audit_trail import append_line, read_head
 from bulkreact.web.history import HistoryFilter
 from bulkreact.web.jobs import EventRefusal, Happening, JobEvent, JobState, WebJob, step
-from bulkreact.web.permissions import Person, Role
-from bulkreact.web.records import Actor, Approval, FormAnswer, StoredSession, Version
-from bulkreact.web.refusals import RequestRefusedError
-from bulkreact.wording import describe_error
+from bulkreact.web.records import Actor, Approval, FormAnswer, Version
+from bulkreact.web.session_records import SessionRecords
 
 STORE_NAME = "serve.sqlite3"
-_VERSION = 1
-RecordT = TypeVar("RecordT", bound=Struct)
-_Value = str | int | float | None
 
 # The words of the trail for what happens to a job.
 _AUDITED: dict[JobEvent, str] = {
@@ -57,32 +44,8 @@ class AddVersion(Protocol):
         ...
 
 
-class RecordStore:
-    """The record of one server; every write is on disk when it returns."""
-
-    def __init__(self, path: Path) -> None:
-        self._lock = RLock()
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._connection = _connect(path)
-            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                schema = files(__package__).joinpath("schema.sql").read_text("utf-8")
-                self._connection.executescript(f"BEGIN IMMEDIATE; {schema} COMMIT;")
-            elif version != _VERSION:
-                raise InputRefusedError(
-                    f"{path} has format {version}, this program reads format {_VERSION}: use the version of bulkreact "
-                    "that made it."
-                )
-        except (OSError, sqlite3.Error) as error:
-            raise InputRefusedError(
-                f"{path} cannot be opened: {describe_error(error)}. Choose another folder with --data."
-            ) from None
-
-    def close(self) -> None:
-        """Close the file, when nobody is at work on it any more."""
-        with self._lock:
-            self._connection.close()
+class RecordStore(SessionRecords):
+    """The record of one server, with its jobs and its trail."""
 
     def create_job(self, job: WebJob, make_version: AddVersion, actor: Actor) -> WebJob:
         """Store a new job with its first version; return it with its number."""
@@ -266,64 +229,6 @@ class RecordStore:
         with self._writing():
             self._audit(actor, job, event, detail, now)
 
-    def add_session(self, session: StoredSession, person: Person) -> None:
-        """Store a session and its person."""
-        roles = json.encode(person.roles).decode()
-        with self._writing() as connection:
-            connection.execute(
-                "INSERT INTO people VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET name = excluded.name, roles = excluded.roles",
-                (person.id, person.name, roles),
-            )
-            self._insert("sessions", session)
-
-    def sessions(self) -> list[tuple[StoredSession, Person]]:
-        """Return all sessions with their people."""
-        with self._lock:
-            rows = self._connection.execute("SELECT id, name, roles FROM people").fetchall()
-        people = {key: Person(key, name, json.decode(roles, type=tuple[Role, ...])) for key, name, roles in rows}
-        return [(session, people[session.person]) for session in self._select(StoredSession, "sessions")]
-
-    def changed_elsewhere(self, *, wait: bool = True) -> int | None:
-        """Return a number that changes when another process writes to the file; None instead of waiting for a writer."""
-        if not self._lock.acquire(blocking=wait):
-            return None
-        try:
-            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
-        finally:
-            self._lock.release()
-
-    @property
-    def revision(self) -> int:
-        """Return a number that changes with everything that this server writes."""
-        return self._connection.total_changes
-
-    def touch_session(self, hashed: str, used_at: str) -> None:
-        """Store when a session was last used."""
-        with self._writing() as connection:
-            connection.execute("UPDATE sessions SET used_at = ? WHERE hash = ?", (used_at, hashed))
-
-    def delete_sessions(self, hashes: Sequence[str] | None = None) -> None:
-        """Delete sessions, all of them without hashes."""
-        with self._writing() as connection:
-            if hashes is None:
-                connection.execute("DELETE FROM sessions")
-            else:
-                connection.executemany("DELETE FROM sessions WHERE hash = ?", [(hashed,) for hashed in hashes])
-
-    def add_flow(self, hashed: str, content: str, *, now: str, expires_at: str) -> None:
-        """Store a sign-in that has begun, and forget those that took too long."""
-        with self._writing() as connection:
-            connection.execute("DELETE FROM flows WHERE expires_at <= ?", (now,))
-            connection.execute("INSERT INTO flows VALUES (?, ?, ?)", (hashed, content, expires_at))
-
-    def take_flow(self, hashed: str, now: str) -> str | None:
-        """Return a sign-in that has begun, and forget it; None if there is none or it took too long."""
-        with self._writing() as connection:
-            rows = connection.execute(
-                "DELETE FROM flows WHERE hash = ? RETURNING content, expires_at", (hashed,)
-            ).fetchall()
-        return next((content for content, expires_at in rows if expires_at > now), None)
-
     def form_answer(self, person: str, form_id: str) -> FormAnswer | None:
         """Return how a form was answered."""
         found = self._select(FormAnswer, "forms WHERE person = ? AND form_id = ?", person, form_id)
@@ -352,11 +257,6 @@ class RecordStore:
         columns = ", ".join(f"{name} = :{name}" for name in WebJob.__struct_fields__ if name != "number")
         self._connection.execute(f"UPDATE jobs SET {columns} WHERE number = :number", asdict(job))  # noqa: S608 - our own names
 
-    def _insert(self, table: str, record: Struct) -> None:
-        names = record.__struct_fields__
-        marks = ", ".join(f":{name}" for name in names)
-        self._connection.execute(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", asdict(record))  # noqa: S608 - our own names
-
     def _audit(self, actor: Actor, job: WebJob | None, event: str, detail: str, now: str, *, status: int = 200) -> str:
         """Append to the trail, and answer the form that has caused it: what its repetition gets is certain from now on."""
         form = actor.form
@@ -366,44 +266,3 @@ class RecordStore:
         if job and job.state is JobState.WAITING and event in LEADS_TO_WAITING:
             detail = ", ".join(filter(None, (detail, WAITS)))
         return append_line(self._connection, actor, job, event, detail, now)
-
-    def _select(self, record: type[RecordT], rest: str, *values: _Value) -> list[RecordT]:
-        names = record.__struct_fields__
-        with self._lock:
-            rows = self._connection.execute(f"SELECT {', '.join(names)} FROM {rest}", values).fetchall()  # noqa: S608 - our own names
-        # SQLite has no booleans: lax conversion takes 0 and 1.
-        if record.__struct_config__.array_like:
-            return [convert(row, record, strict=False) for row in rows]
-        return [convert(dict(zip(names, row, strict=True)), record, strict=False) for row in rows]
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Hold a transaction; RequestRefusedError if the file cannot be written."""
-        with self._lock:
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._connection
-                    self._connection.execute("COMMIT")
-                except BaseException:
-                    # A full disk may have rolled it back, or have left it open.
-                    if self._connection.in_transaction:
-                        self._connection.execute("ROLLBACK")
-                    raise
-            except sqlite3.OperationalError as error:
-                raise RequestRefusedError(
-                    "read-only",
-                    f"The server cannot save it: {describe_error(error)}. Runs that have begun go on. Tell the server's "
-                    "administrator.",
-                ) from error
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA fullfsync = ON")
-    connection.execute("PRAGMA busy_timeout = 5000")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.create_function("casefold", 1, str.casefold, deterministic=True)
-    return connection

@@ -32,6 +32,7 @@ from bulkreact.runs import store
 from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.settings import is_loopback
 from bulkreact.system_lock import system_lock
+from bulkreact.timestamps import iso_milliseconds, utc_now
 from bulkreact.web.permissions import Person, Role
 from bulkreact.web.serve_settings import PublicUrl, ServeSettings, parse_public_url
 from bulkreact.wording import describe_error
@@ -257,10 +258,12 @@ def _make_folders(reports: Path, data: Path) -> None:
 
 
 def _end_sessions(data: Path) -> None:
-    from bulkreact.web.store import STORE_NAME, RecordStore  # noqa: PLC0415 - see above
+    from bulkreact.web.records import Actor  # noqa: PLC0415 - see above
+    from bulkreact.web.store import STORE_NAME, RecordStore  # noqa: PLC0415
 
     record = RecordStore(data / STORE_NAME)
     record.delete_sessions()
+    record.audit(Actor(name=store.operator()), "signed-out", "everybody", iso_milliseconds(utc_now()))
     record.close()
     echo("Everybody is signed out.", err=True)
 

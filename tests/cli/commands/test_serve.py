@@ -66,7 +66,9 @@ def test_one_server_has_a_data_folder(program: Program) -> None:
 def test_settings_are_proven_without_serving(program: Program) -> None:
     checked = program("serve", "--simulate", "--port", "0", "--check", "--data", "data")
     ended = program("serve", "--end-sessions", "--data", "data")
+    audited = program("audit", "--data", "data")
     assert (checked.code, ended.code, "signed out" in ended.err) == (0, 0, True)
+    assert (audited.code, "signed-out  everybody" in audited.out) == (0, True)
     assert (program.folder / "data").stat().st_mode & 0o777 == 0o700
 
 
