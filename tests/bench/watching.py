@@ -132,12 +132,12 @@ async def _ages(workspace: Workspace) -> list[float]:
                 await page.wait_for(number, "finished")
                 await asyncio.sleep(1.5)
             arrivals = partner.arrivals()
-    told = watchers.settled
-    seen = told[0][1]
+    polls = watchers.settled
+    seen = polls[0][1]
     return [
-        min(at for at, settled in told if settled >= count) - arrival.at
+        min(at for at, settled in polls if settled >= count) - arrival.at
         for count, arrival in enumerate(arrivals, 1)
-        if seen < count <= told[-1][1]
+        if seen < count <= polls[-1][1]
     ]
 
 
