@@ -5,7 +5,6 @@ from base64 import b64encode
 from datetime import UTC, datetime, tzinfo
 from functools import cache
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +38,9 @@ def render(report: RunReport) -> str:
 def template() -> "Template":
     """Return the compiled template."""
     # Loaded only by the commands that write results.
-    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415
+    from jinja2 import Environment, FunctionLoader, StrictUndefined  # noqa: PLC0415
+
+    from bulkreact.sheets.output.template_cache import TemplateCache  # noqa: PLC0415
 
     environment = Environment(
         autoescape=True,
@@ -50,6 +51,8 @@ def template() -> "Template":
         keep_trailing_newline=True,
         # The optimiser costs more than it saves in a template that is rendered once.
         optimized=False,
+        loader=FunctionLoader(_read),
+        bytecode_cache=TemplateCache(),
     )
     environment.filters.update(
         number=_number, local_time=local_time, sentence=_sentence, duration=_duration, clock=_clock, sha256=_sha256
@@ -60,11 +63,11 @@ def template() -> "Template":
         style=_read("report.css"),
         script=_read("report.js"),
     )
-    return environment.from_string(_read("report.html.jinja"))
+    return environment.get_template("report.html.jinja")
 
 
 def _read(name: str) -> str:
-    return files(__package__).joinpath(name).read_text("utf-8")
+    return Path(__file__).with_name(name).read_text("utf-8")
 
 
 def strip_control_characters(text: str) -> str:
