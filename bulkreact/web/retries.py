@@ -15,8 +15,8 @@ from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web.approvals import SAME_PERSON, decide, still_holds
 from bulkreact.web.downloads import PLAN_NAME, write_approval
 from bulkreact.web.file_checks import CUSTOMERS, options_of
-from bulkreact.web.job_actions import present_version, raise_refusal, refuse_without_file
-from bulkreact.web.jobs import JobEvent, JobState, WebJob
+from bulkreact.web.job_actions import present_version, refuse_without_file
+from bulkreact.web.jobs import EventRefusal, JobEvent, JobState, WebJob
 from bulkreact.web.page_request import Visit
 from bulkreact.web.permissions import Person
 from bulkreact.web.plan_file import ALL_FAILED, FileCheck, PlanFile
@@ -39,20 +39,6 @@ async def retry(site: Site, visit: Visit) -> tuple[int, str]:
     check = await asyncio.to_thread(_check, site, parent, given, all_failed=bool(all_failed))
     version = _version(visit.person, given, check, all_failed, iso_milliseconds(site.now()))
     approval = await asyncio.to_thread(_approval, site, parent, version, check.plan, visit.person)
-    job = WebJob(
-        number=0,
-        state=JobState.QUEUED if approval else JobState.WAITING,
-        target=parent.target,
-        name=parent.name,
-        note="",
-        by_id=visit.person.id,
-        by_name=visit.person.name,
-        created_at=version.at,
-        changed_at=version.at,
-        run_id=new_id(parent.name, site.now()) if approval else None,
-        queued_at=version.at if approval else "",
-        retry_of=parent.number,
-    )
 
     def make(number: int, first: int, /) -> Version:
         site.folders.copy_file(number, first, site.folders.input(parent.number, given.version, given.file))
@@ -68,16 +54,35 @@ async def retry(site: Site, visit: Visit) -> tuple[int, str]:
     what = "all that failed" if all_failed else "those that may succeed now"
     created = await asyncio.to_thread(
         site.store.create_retry,
-        job,
+        _job(parent, version, new_id(parent.name, site.now()) if approval else None),
         make,
         visit.actor,
         detail=f"{plural(check.plan.valid, 'row')} of No. {parent.number}: {what}",
         approval=approval,
         publish=publish,
     )
-    raise_refusal(parent.number, created)
+    if isinstance(created, EventRefusal):
+        raise _sent_already()
     site.queue.wake()
-    return 201, f"{site.base}/jobs/{created.number if isinstance(created, WebJob) else parent.number}"
+    return 201, f"{site.base}/jobs/{created.number}"
+
+
+def _job(parent: WebJob, version: Version, run_id: str | None) -> WebJob:
+    """Return a retry: in the line if it has the id of its run, else it waits for approval."""
+    return WebJob(
+        number=0,
+        state=JobState.QUEUED if run_id else JobState.WAITING,
+        target=parent.target,
+        name=parent.name,
+        note="",
+        by_id=version.by_id,
+        by_name=version.by_name,
+        created_at=version.at,
+        changed_at=version.at,
+        run_id=run_id,
+        queued_at=version.at if run_id else "",
+        retry_of=parent.number,
+    )
 
 
 def _check(site: Site, parent: WebJob, given: Version, *, all_failed: bool) -> FileCheck:
@@ -101,11 +106,15 @@ def _preview(folder: Path, *, all_failed: bool) -> RetryRows:
     try:
         return preview_retry(read_run(folder), folder.parent, all_failed=all_failed)
     except (InputRefusedError, AlreadyRunningError):
-        raise RequestRefusedError("wrong-state", "Its rows are being sent again already: wait for that.") from None
+        raise _sent_already() from None
     except (JournalUnreadableError, OSError):
         raise RequestRefusedError(
             "wrong-state", "The record of its run cannot be read. Ask an administrator."
         ) from None
+
+
+def _sent_already() -> RequestRefusedError:
+    return RequestRefusedError("wrong-state", "Its rows are being sent again already: wait for that, or continue it.")
 
 
 def _version(person: Person, given: Version, check: FileCheck, all_failed: str, now: str) -> Version:

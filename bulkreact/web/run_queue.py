@@ -66,10 +66,14 @@ class RunQueue:
         """Take over what happened while no server was there; continue what nobody stopped, if that is wanted."""
         await self.look()
         if self._settings.continue_runs:
-            for job in await asyncio.to_thread(self._store.jobs_in, [JobState.STOPPED]):
-                if job.cause in CONTINUED_AT_START and job.target == self._settings.target:
-                    event = await asyncio.to_thread(self.event_of_continuing, job)
-                    await asyncio.to_thread(self._happen, job, event)
+            await self.continue_stopped()
+
+    async def continue_stopped(self) -> None:
+        """Continue what nobody stopped, or let it wait for another approval."""
+        for job in await asyncio.to_thread(self._ours, JobState.STOPPED):
+            if job.cause in CONTINUED_AT_START:
+                event = await asyncio.to_thread(self.event_of_continuing, job)
+                await asyncio.to_thread(self._happen, job, event)
 
     async def work(self) -> NoReturn:
         """Take over what the server before has left, then look at the jobs for as long as this one runs."""

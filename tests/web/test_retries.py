@@ -1,8 +1,10 @@
 """A retry is a job of its own: it sends what another attempt may settle, and what failed for good when somebody agrees."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 from bulkreact.timestamps import utc_now
 from bulkreact.web import processes
@@ -67,12 +69,15 @@ async def test_what_failed_for_good_is_sent_again_when_that_is_wanted(tmp_path: 
     async with serving_page(tmp_path, speed=ONCE) as page:
         number = await page.finished(CONTENT)
         refused = await retry(page, number, all_failed="perhaps")
-        made = await retry(page, number, all_failed="yes")
+        form = str(uuid4())
+        equal = await asyncio.gather(*(retry(page, number, all_failed="yes", form_id=form) for _ in range(6)))
+        made = equal[0]
         again = await retry(page, number)
         job = await page.wait_for(2, "finished")
         files = {file["name"] for file in job["files"]}
     assert (refused["status"], refused["field"]) == (400, "all_failed")
     assert (made["status"], made["job"]["check"]["rows"]) == (201, 4)
+    assert {(answer["status"], answer["location"]) for answer in equal} == {(201, "/jobs/2")}
     assert (again["status"], again["code"]) == (409, "wrong-state")
     assert job["run"]["counts"] == {"accepted": 2, "failed": 2}
     assert {"input", "plan.json", "approval.json", "results.xlsx"} <= files

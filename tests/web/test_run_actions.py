@@ -12,6 +12,7 @@ from bulkreact.batch.journal.metadata import VERIFY
 from bulkreact.models import RunState
 from bulkreact.timestamps import iso_milliseconds, utc_now
 from bulkreact.web import processes
+from bulkreact.web.jobs import JobState, StopCause
 from bulkreact.web.live import final_numbers
 from tests.support.web_page import HEADER, Json, Page, line, practising, serving_page, table
 
@@ -149,3 +150,18 @@ async def test_a_process_that_ends_before_it_is_looked_at_is_not_started_again(
         job = await page.wait_for(number, "stopped")
         await page.site.queue.look()
     assert (job["cause"], started) == ("refused", ["plan", "run"])
+
+
+async def test_what_nobody_stopped_is_continued_at_the_start(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        number = await page.finished(table(1))
+        continued = set[StopCause]()
+        async with page.site.queue._lock:
+            for cause in StopCause:
+                page.site.store._connection.execute("UPDATE jobs SET state = 'stopped', cause = ?", (cause,))
+                await page.site.queue.continue_stopped()
+                [job] = page.site.store.jobs_in([JobState.STOPPED, JobState.QUEUED])
+                continued |= {cause} if job.state is JobState.QUEUED else set()
+            page.site.store._connection.execute("UPDATE jobs SET state = 'finished', cause = NULL")
+        assert (await page.job(number))["state"] == "finished"
+    assert continued == {StopCause.SYSTEM, StopCause.OUTAGE}
