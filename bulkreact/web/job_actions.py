@@ -185,7 +185,7 @@ async def _receive(site: Site, form: Form) -> ReceivedFile:
         return await receive(form.upload, form.upload.filename, path, site.settings.max_upload)
     except BaseException as error:
         path.unlink(missing_ok=True)
-        if isinstance(error, OSError) and not isinstance(error, ConnectionError):
+        if isinstance(error, OSError):
             raise RequestRefusedError(
                 "read-only", f"The file cannot be kept: {describe_error(error)}. Tell the server's administrator."
             ) from error

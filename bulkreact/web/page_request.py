@@ -14,7 +14,7 @@ from bulkreact.web.permissions import Person
 from bulkreact.web.records import Actor, PendingForm
 from bulkreact.web.refusals import RequestRefusedError, bad_field
 from bulkreact.web.sessions import Session
-from bulkreact.web.uploads import SILENCE_SECONDS
+from bulkreact.web.uploads import SILENCE_SECONDS, UNREADABLE
 
 # The largest number that programs of all kinds read exactly.
 LARGEST = 2**53
@@ -112,7 +112,7 @@ async def read_form(request: web.Request) -> Form:
                 return await _read_multipart(await request.multipart())
             if request.content_type == "application/x-www-form-urlencoded":
                 return Form(await _read_urlencoded(request))
-    except (ValueError, LookupError, AssertionError, TimeoutError):
+    except UNREADABLE:
         raise bad_field("form", "The form could not be read. Load the page again.") from None
     return Form()
 
@@ -160,5 +160,5 @@ async def drain(request: web.Request, most: int) -> None:
             if not chunk:
                 return
             size += len(chunk)
-    except (TimeoutError, ConnectionError, web.HTTPException):
+    except (*UNREADABLE, web.HTTPException):
         return

@@ -9,12 +9,19 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from msgspec import Struct
 
 from bulkreact.web.refusals import RequestRefusedError, bad_field
 from bulkreact.web.texts import format_bytes
 
 SILENCE_SECONDS = 30.0
+# What reading a body raises that stalls, breaks off, or is not as its head says.
+UNREADABLE = (
+    *(ValueError, LookupError, AssertionError),
+    *(TimeoutError, ConnectionError, HttpProcessingError, web.RequestPayloadError),
+)
 # What a form may have beside its file.
 FORM_BYTES = 1 << 16
 CHUNK = 1 << 18
@@ -114,7 +121,7 @@ async def _chunks(part: Chunks) -> AsyncIterator[bytes]:
         try:
             async with asyncio.timeout(SILENCE_SECONDS):
                 chunk = await part.read_chunk(CHUNK)
-        except TimeoutError:
+        except UNREADABLE:
             raise bad_field("file", "The file stopped coming. Send it again.") from None
         if not chunk:
             return

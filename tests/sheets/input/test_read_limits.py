@@ -17,6 +17,7 @@ from bulkreact.sheets.input.read_limits import LIMIT_NAMES, ReadLimits
 from bulkreact.sheets.input.workbook import workbook_reader
 from bulkreact.sheets.input.workbook.process_watch import ProcessWatch, measure_for
 from bulkreact.sheets.input.workbook.workbook_parts import WorkbookParts
+from tests.support.bombs import many_entries
 from tests.support.ids import HEADER, guid, row
 from tests.support.program import Program
 from tests.support.workbooks import TABLE, cell, row_xml, sheet_xml, write_workbook
@@ -290,3 +291,16 @@ def test_a_file_that_takes_more_memory_than_there_is_is_refused(
     result = program(*command, "input.csv")
     assert result.code == 2
     assert "input.csv takes more memory to read than there is. Nothing was sent." in result.err
+
+
+@pytest.mark.parametrize("said", [10_001, 0])
+def test_a_container_of_many_parts_is_refused_before_its_directory_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: int
+) -> None:
+    def read_directory(*_: object) -> None:
+        raise AssertionError("the directory was read")
+
+    path = tmp_path / "many.xlsx"
+    path.write_bytes(many_entries(100_000, said=said))
+    monkeypatch.setattr("zipfile.ZipFile._RealGetContents", read_directory)
+    assert "has more than 10,000 parts" in refusal(path)

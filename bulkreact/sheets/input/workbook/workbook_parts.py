@@ -1,6 +1,7 @@
 """The parts of a workbook's container: what kind it is, which part holds a sheet, and limits on unpacking."""
 
 import codecs
+import os
 import posixpath
 import re
 import zipfile
@@ -25,6 +26,10 @@ _ENCODING = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([^"']*)["']""")
 _READABLE = {"utf-8", "ascii"}
 _DECLARATION_LENGTH = 200
 _BLOCK = 1 << 16
+# A container's last record with its comment, and the two before it that large ones have.
+_LONGEST_END = (1 << 16) + 98
+# An entry of its directory with a long name.
+_LONGEST_ENTRY = 512
 _COPY_TABLE = "Copy the table alone into a new workbook, or save it as 'CSV UTF-8'"
 SAVE_AGAIN = "Open it in Excel or LibreOffice and save it again as .xlsx, or as 'CSV UTF-8'."
 _OTHER_DOCUMENTS = {
@@ -76,6 +81,7 @@ class WorkbookParts:
     """
 
     def __init__(self, file: IO[bytes], limits: ReadLimits) -> None:
+        limits.check("parts", _count_parts(file), "{} parts", _COPY_TABLE)
         try:
             self._archive = zipfile.ZipFile(file)
         except zipfile.BadZipFile:
@@ -260,6 +266,23 @@ def _number_format(number: str, codes: Mapping[str, str]) -> str | int:
     if (code := codes.get(number)) and len(code) <= _FORMAT_LENGTH:
         return code
     return int(number) if number in _BUILT_IN else 0
+
+
+def _count_parts(file: IO[bytes]) -> int:
+    """Return how many parts a container says that it has, or must have by the size of its directory.
+
+    To read the directory of a million parts takes half a GB.
+    """
+    file.seek(max(0, file.seek(0, os.SEEK_END) - _LONGEST_END))
+    tail = file.read()
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0:
+        return 0
+    count, size = int.from_bytes(tail[at + 10 : at + 12], "little"), int.from_bytes(tail[at + 12 : at + 16], "little")
+    record = tail.rfind(b"PK\x06\x06", 0, at)
+    if record >= 0:
+        count, size = (int.from_bytes(tail[record + place : record + place + 8], "little") for place in (32, 40))
+    return max(count, size // _LONGEST_ENTRY)
 
 
 def _plain_name(name: str) -> str:
