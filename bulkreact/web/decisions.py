@@ -7,7 +7,15 @@ from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web.approvals import APPROVED, REJECTED, SAME_PERSON, decide, describe_decision
 from bulkreact.web.downloads import write_approval
 from bulkreact.web.file_checks import result_of
-from bulkreact.web.job_actions import COMMENT, NOTE, change_job, present_version, raise_refusal, refuse_without_file
+from bulkreact.web.job_actions import (
+    COMMENT,
+    NOTE,
+    change_job,
+    present_version,
+    raise_refusal,
+    refuse_without_file,
+    stale,
+)
 from bulkreact.web.jobs import Happening, JobEvent
 from bulkreact.web.page_request import Visit
 from bulkreact.web.plan_file import PlanFile
@@ -61,11 +69,7 @@ async def _version_shown(site: Site, visit: Visit, event: JobEvent) -> Version:
         if given is None:
             raise bad_field(name, f"The form does not say which {name} it is about. Load the page again.")
         if given != value:
-            raise RequestRefusedError(
-                "stale",
-                f"No. {visit.job.number} has another {name} than the page showed: {version.by_name} has changed it at "
-                f"{version.at} ({version.what}). Look at it before you go on.",
-            )
+            raise stale(site, version)
     return version
 
 

@@ -16,6 +16,7 @@ from bulkreact.web.records import Version
 from bulkreact.web.refusals import RequestRefusedError, bad_field, wrong_state
 from bulkreact.web.site import Site
 from bulkreact.web.store import AddVersion
+from bulkreact.web.texts import format_time
 from bulkreact.web.uploads import ReceivedFile, receive
 from bulkreact.wording import describe_error
 
@@ -126,15 +127,20 @@ async def present_version(site: Site, visit: Visit, event: JobEvent) -> Version:
     versions = await asyncio.to_thread(site.store.versions, job.number)
     given = visit.form.get("version")
     if given is not None and given != str(job.version):
-        latest = versions[-1]
-        raise RequestRefusedError(
-            "stale",
-            f"{latest.by_name} has changed No. {job.number} at {latest.at} ({latest.what}): version {job.version} is "
-            "the present one. Look at it before you go on.",
-        )
+        raise stale(site, versions[-1])
     if given is None:
         raise bad_field("version", "The form does not say which version it is about. Load the page again.")
     return versions[-1]
+
+
+def stale(site: Site, latest: Version) -> RequestRefusedError:
+    """Return the refusal of a form about something else than the present version."""
+    at = format_time(latest.at, site.settings.time_zone)
+    return RequestRefusedError(
+        "stale",
+        f"{latest.by_name} has changed No. {latest.job} since the page was loaded: version {latest.version}, {latest.what} "
+        f"{at}. Look at it before you go on.",
+    )
 
 
 def refuse_without_file(site: Site, version: Version) -> None:

@@ -44,6 +44,17 @@ CAUSES: dict[StopCause, str] = {
     StopCause.BUSY: "Another process has this run. Nothing was sent.",
     StopCause.OUTAGE: "Partner Center was down for too long. It can be continued.",
 }
+OPTIONS: dict[str, str] = {
+    "kind": "What comes back",
+    "sheet": "Sheet",
+    "delimiter": "Delimiter",
+    "encoding": "Encoding",
+    "hidden_rows": "Hidden rows",
+    "restore_auto_renew": "Switch auto-renew on again",
+    "order": "Order",
+    "verify": "Watch until active",
+    "all_failed": "All that failed",
+}
 _STEPS = ("Check", "Approval", "Run", "Results")
 _STEP_OF_STATE = {
     JobState.CHECKING: 0,

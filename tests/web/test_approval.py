@@ -132,7 +132,10 @@ async def test_a_change_takes_the_request_for_approval_back(tmp_path: Path) -> N
         await ann.act(number, "submit")
         page = await ben.text(f"/jobs/{number}")
     assert (changed["version"], too_late) == (2, (409, "wrong-state"))
-    assert ("restore_auto_renew: yes" in page, 'data-testid="changes"' in page) == (True, True)
+    assert ('Switch auto-renew on again: <span translate="no">yes' in page, 'data-testid="changes"' in page) == (
+        True,
+        True,
+    )
 
 
 async def swap(site_folder: Path) -> None:
