@@ -171,9 +171,9 @@ class RetryPreview(Generic[ReaderT]):
             owner, newest = self._newest(candidate)
             if owner is None:
                 self._elsewhere[f"{newest.transferred_to}, which is not here"] += 1
-            elif newest.is_selected:
+            elif newest.row is not None:
                 self.count += 1
-                self._taken[owner].append(newest.row.number)
+                self._taken[owner].append(newest.number)
                 if newest.row.target:
                     self._digest.update(newest.row.target.digest_line.encode())
                 yield newest.row
@@ -213,21 +213,21 @@ class RetryPreview(Generic[ReaderT]):
         path = {self._run.metadata.id}
         while run_id := candidate.transferred_to:
             if run_id in path:
-                raise damaged(self._run.folder, f"row {candidate.row.number} was taken over from it and by it again")
+                raise damaged(self._run.folder, f"row {candidate.number} was taken over from it and by it again")
             path.add(run_id)
             if run_id not in self._candidates_of:
                 self._candidates_of[run_id] = self._load(run_id)
             owner, candidates = self._candidates_of[run_id]
             if owner is None:
                 return None, candidate
-            candidate = candidates[candidate.row.number]
+            candidate = candidates[candidate.number]
         return owner, candidate
 
     def _load(self, run_id: str) -> tuple[Path | None, dict[int, Candidate]]:
         """Return the folder of another run that took rows over, and its rows by number; None if it is missing."""
         folder = store.locate(self._run.folder.parent, run_id)
         rows = self._open(folder).candidates(all_failed=self._all_failed) if folder else ()
-        return folder, {row.row.number: row for row in rows}
+        return folder, {row.number: row for row in rows}
 
     def _open(self, folder: Path) -> ReaderT:
         """Open the journal of a run; InputRefusedError if the run is unfinished."""

@@ -512,7 +512,7 @@ def test_a_subscription_activated_by_another_program_is_already_active(
 def create_retry(virtual_run: VirtualRun, folder: Path) -> VirtualRun:
     """Return a virtual_run with the next run over the rows of one that another attempt may settle."""
     with closing(read_only(virtual_run.folder)) as connection:
-        rows = [candidate.row for candidate in candidates(connection, all_failed=False) if candidate.is_selected]
+        rows = [candidate.row for candidate in candidates(connection, all_failed=False) if candidate.row]
     folder.mkdir()
     after = VirtualRun(folder)
     create(folder, rows)

@@ -17,14 +17,14 @@ SELECT customer_id, subscription_id, entitlement_id, lost, restore_auto_renew, d
 
 
 class Candidate(Struct, frozen=True):
-    """A row as a retry would send it, its status, and whether the retry takes it.
+    """A row by its number, its status, and the row as a retry would send it, None if the retry does not take it.
 
     ``transferred_to`` is the run that took the row over and knows its current status.
     """
 
-    row: InputRow
+    number: int
     status: Status
-    is_selected: bool
+    row: InputRow | None
     transferred_to: str
 
 
@@ -37,7 +37,9 @@ def candidates(connection: sqlite3.Connection, *, all_failed: bool) -> Iterator[
         if row.outcome.status in _NEVER_SENT:
             continue
         is_taken = row.worth_retrying or (all_failed and row.outcome.status is Status.FAILED)
-        yield Candidate(_input_row(connection, ordinal, row), row.outcome.status, is_taken, row.transferred_to)
+        # Of a million rows few are taken, and each costs three questions.
+        taken = _input_row(connection, ordinal, row) if is_taken else None
+        yield Candidate(row.number, row.outcome.status, taken, row.transferred_to)
 
 
 def _input_row(connection: sqlite3.Connection, ordinal: int, row: ResultRow) -> InputRow:
