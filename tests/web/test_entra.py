@@ -336,3 +336,32 @@ async def test_nobody_is_led_away_after_signing_in(tmp_path: Path, authority: Au
     async with entra_page(tmp_path, authority, path="/page") as team:
         response = await team.sign_in("ann", wanted)
     assert response.headers["Location"] == "/page/"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of every file below a folder."""
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+async def test_nothing_of_a_sign_in_is_kept_or_shown(tmp_path: Path, authority: Authority) -> None:
+    async with entra_page(tmp_path, authority) as team:
+        answer = await team.choose(await team.begin("/help"), "cleo")
+        [flow] = [cookie.value for cookie in team.page.client.cookie_jar]
+        await team.bring(answer)
+        team.page.token = str((await team.page.json("/api/session"))["csrf"])
+        [session] = [cookie.value for cookie in team.page.client.cookie_jar if cookie.key != "bulkreact_flow"]
+        number = await team.page.ready(table(1))
+        paths = ("/", "/jobs", f"/jobs/{number}", f"/jobs/{number}/audit", "/audit", f"/api/jobs/{number}", "/api/jobs")
+        shown = {path: (await team.page.text(path)).encode() for path in paths}
+        files = contents(tmp_path)
+    # The tokens of Microsoft begin with eyJ, and so does nothing else.
+    secrets = {"code": answer["code"], "secret": SECRET, "flow": flow, "session": session, "tokens": "eyJ"}
+    everything = shown | files
+    found = [
+        (name, path)
+        for name, value in secrets.items()
+        for path, content in everything.items()
+        if value.encode() in content
+    ]
+    kept = [path for path, content in files.items() if team.page.token.encode() in content]
+    assert (len(files) > len(secrets), found, kept) == (True, [], [])
