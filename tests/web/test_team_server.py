@@ -1,7 +1,6 @@
 """The server of a team as the guide sets it up: behind nginx with TLS and a path, signed in to from another site."""
 
 import asyncio
-import re
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -23,14 +22,13 @@ from tests.support.gateways import free_port, needs, nginx
 from tests.support.page_browser import chromium, needs_chromium, violations, watched
 from tests.support.program import Program
 from tests.support.systemd_units import read_units, started_by
-from tests.support.token_authority import CLIENT, SECRET, TENANT, Authority, write_tls
+from tests.support.team_settings import write_settings
+from tests.support.token_authority import Authority, write_tls
 from tests.support.web_page import OwnPage, table
 from tests.support.web_server import read_link, run_folders, start_server
 
 pytestmark = [pytest.mark.network, needs("nginx"), pytest.mark.usefixtures("trust")]
-GUIDE = read_chapter("team-server")
-LINES = GUIDE.partition("```nginx\n")[2].partition("```")[0]
-CONFIGURATION = GUIDE.partition("```toml\n")[2].partition("```")[0]
+LINES = read_chapter("team-server").partition("```nginx\n")[2].partition("```")[0]
 LIMIT = "client_max_body_size 100m;"
 ROWS = 40
 
@@ -180,20 +178,6 @@ async def test_a_file_that_was_chosen_goes_on_after_signing_in_again(tmp_path: P
         await other.get_by_role("link", name="Ann Example").click()
         await other.wait_for_url(f"{team.page.origin}/")
         await tab.wait_for_url(f"{team.page.origin}/jobs/1")
-
-
-def write_settings(program: Program, public: int) -> None:
-    """Write the settings of the guide, for the people and the partner of the test."""
-    text = re.sub(r'(?<=tenant_id = ")[^"]*', TENANT, CONFIGURATION)
-    text = re.sub(r'(?<=client_id = ")[^"]*', CLIENT, text)
-    text = text.replace("https://bulkreact.example.com/page", f"https://127.0.0.1:{public}/page")
-    (program.folder / "bulkreact.toml").write_text(text)
-    for name in ("client-secret", "web-client-secret"):
-        (program.folder / name).write_text(SECRET)
-        (program.folder / name).chmod(0o600)
-    (program.folder / "bulkreact.toml").chmod(0o600)
-    for name in ("BULKREACT_TENANT_ID", "BULKREACT_CLIENT_ID"):
-        program.environment[name] = ""
 
 
 async def upload(page: OwnPage, number: int) -> str:

@@ -5,43 +5,48 @@ import os
 import socket
 import webbrowser
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
-from filelock import Timeout
 
 from bulkreact.cli.command import CommandContext, ConfiguredCommand, effective
+from bulkreact.cli.commands.serve_resources import end_sessions, listening, make_folders, only_server
 from bulkreact.cli.credentials import warn_of_exposed_files
 from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.invocation import invocation_of
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.option_names import OPTION_NAMES, WATCH_OPTIONS
-from bulkreact.cli.options.page import PAGE_OPTIONS
+from bulkreact.cli.options.page import PAGE_FACTS, PAGE_OPTIONS
 from bulkreact.cli.options.param_types import WEBHOOK_URL
 from bulkreact.cli.options.web_sign_in import ENTRA_OPTIONS, read_entra
 from bulkreact.cli.output import json_log
 from bulkreact.cli.output.terminal import echo
-from bulkreact.errors import AlreadyRunningError, CredentialsRefusedError, InputRefusedError
+from bulkreact.errors import CredentialsRefusedError, InputRefusedError
 from bulkreact.monitoring.webhooks import TEAMS, NotifyTargets
 from bulkreact.runs import store
 from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.settings import is_loopback
-from bulkreact.system_lock import system_lock
-from bulkreact.timestamps import iso_milliseconds, utc_now
 from bulkreact.web.permissions import Person, Role
 from bulkreact.web.serve_settings import PublicUrl, ServeSettings, parse_public_url
-from bulkreact.wording import describe_error
 
-_LOCK = "serve.lock"
 # What the commands that the server starts are given; the options of a file and its verification come from its job.
 _PASSED = ("plan", "run", "resume", "retry", "verify", "doctor", "discover")
 _NOT_PASSED = frozenset({"verify", "order", "reports", "log_format", "notify_url", "notify_format", "check", "data"})
-_SHOWN = ("rate", "max_rows", "max_upload", "halt_on_failures", "halt_after", "verify", "verify_timeout", "max_outage")
+_SHOWN = (
+    "rate",
+    "max_rows",
+    "max_upload",
+    "halt_on_failures",
+    "halt_after",
+    "verify",
+    "verify_timeout",
+    "max_outage",
+    *PAGE_FACTS,
+)
 
 
 @click.command("serve", cls=ConfiguredCommand)
@@ -71,7 +76,7 @@ def command(ctx: click.Context, /, **_: object) -> None:
     """Serve the web page on this machine, until Ctrl-C: upload, check, run and watch in a browser.
 
     Runs are processes of their own: they go on when the server ends, and it finds them again. The first line printed is
-    the link that signs you in; everything else goes to stderr.
+    the link that signs you in, or the page's address; everything else goes to stderr.
     """
     params = ctx.params
     _refuse_sign_in(params)
@@ -79,11 +84,11 @@ def command(ctx: click.Context, /, **_: object) -> None:
         raise InputRefusedError("--session and --idle are at least 1s.")
     reports = params["reports"].absolute()
     data = (params["data"] or reports / "serve").absolute()
-    _make_folders(reports, data)
+    make_folders(reports, data)
     if params["end_sessions"]:
-        _end_sessions(data)
+        end_sessions(data)
         return
-    with _only_server(data), _listening(params["host"], params["port"]) as listener:
+    with only_server(data), listening(params["host"], params["port"]) as listener:
         settings = _settings(ctx, reports, data, listener)
         if params["check"]:
             _prove(settings)
@@ -244,59 +249,3 @@ def _machine_zone() -> str:
     named = os.environ.get("TZ", "").lstrip(":")
     _, mark, linked = str(Path("/etc/localtime").resolve()).partition("/zoneinfo/")
     return named or (linked if mark else "UTC")
-
-
-def _make_folders(reports: Path, data: Path) -> None:
-    try:
-        reports.mkdir(parents=True, exist_ok=True)
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        data.chmod(0o700)
-    except OSError as error:
-        raise InputRefusedError(
-            f"The folder {data} cannot be written: {describe_error(error)}. Choose others with --reports and --data."
-        ) from None
-
-
-def _end_sessions(data: Path) -> None:
-    from bulkreact.web.records import Actor  # noqa: PLC0415 - see above
-    from bulkreact.web.store import STORE_NAME, RecordStore  # noqa: PLC0415
-
-    record = RecordStore(data / STORE_NAME)
-    record.delete_sessions()
-    record.audit(Actor(name=store.operator()), "signed-out", "everybody", iso_milliseconds(utc_now()))
-    record.close()
-    echo("Everybody is signed out.", err=True)
-
-
-@contextmanager
-def _only_server(data: Path) -> Iterator[None]:
-    """Hold the lock of the data folder."""
-    lock = system_lock(data / _LOCK)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise AlreadyRunningError(
-            f"Another server has the folder {data}. End it first, or choose another folder with --data."
-        ) from None
-    except OSError as error:
-        raise InputRefusedError(
-            f"The folder {data} cannot be used: {describe_error(error)}. Choose another with --data."
-        ) from None
-    with lock:
-        yield
-
-
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """Yield a socket that listens at an address."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        if os.name != "nt":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            raise InputRefusedError(
-                f"Port {port} of {host} cannot be used: {describe_error(error)}. Choose another with --port."
-            ) from None
-        yield listener

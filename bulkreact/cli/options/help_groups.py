@@ -266,6 +266,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
     "serve": {
         "bulkreact serve --simulate --open": "Practise in a browser: nothing real happens.",
         "bulkreact serve --reports reports": "For real; the link that is printed signs you in.",
+        "bulkreact serve --sign-in entra --check": "Prove that a team could sign in; 'bulkreact guide team-server' sets it up.",
     },
     "login": {
         "bulkreact login --profile contoso": "With a code that any browser takes; the file names tenant and app.",

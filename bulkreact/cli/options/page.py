@@ -9,6 +9,8 @@ from bulkreact.cli.options.param_types import DURATION, Parser
 from bulkreact.web.serve_settings import parse_address, parse_approval_from, parse_public_url, parse_size
 
 _option = partial(click.option, show_default=True)
+# Which of them are shown on its page of settings.
+PAGE_FACTS = ("sign_in", "session", "idle")
 PAGE_OPTIONS = (
     _option(
         "--host",

@@ -8,6 +8,8 @@ import pytest
 from bulkreact.system_lock import system_lock
 from tests.support.program import Program
 from tests.support.signed_in import secret_app
+from tests.support.systemd_units import read_units, started_by
+from tests.support.team_settings import write_settings
 from tests.support.token_authority import CLIENT, SECRET, TENANT, Authority, key_pair
 from tests.support.web_server import read_link, start_server
 
@@ -92,6 +94,17 @@ def test_the_app_is_proven_with_its_secret_or_certificate(program: Program, auth
     assert "https://page.example" in by_variable.err
     assert (refused.code, "AADSTS7000215" in refused.err, refused.out) == (3, True, "")
     assert "another-secret" not in refused.err
+
+
+def test_the_unit_and_the_settings_of_the_chapter_fit_together(program: Program, authority: Authority) -> None:
+    write_settings(program, 9443)
+    unit = read_units("team-server")["bulkreact-serve.service"]
+    checked = program(*started_by(unit, program.folder), "--port=0", "--check")
+    assert (checked.code, "https://127.0.0.1:9443" in checked.err) == (0, True), checked.err
+    assert authority.outcomes == [("client_credentials", "issued")]
+    # Its runs drain with it, and what cannot get better by itself is not tried again.
+    assert "KillMode" not in unit
+    assert "RestartPreventExitStatus=2 5\n" in unit
 
 
 def test_the_link_comes_first_and_a_signal_ends_the_server_quietly(program: Program) -> None:
