@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from tests.support.approvals import asks, decide
 from tests.support.web_page import HEADER, line, practising, table
 
 BOTH = ("approve", "reject")
-START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
 async def code_of(response: ClientResponse) -> tuple[int, str]:
@@ -176,50 +174,6 @@ async def test_the_process_that_sends_refuses_another_file_by_itself(
     assert (job["state"], job["cause"], job["run"]["exit_code"]) == ("stopped", "refused", 2)
     assert started(tmp_path) == []
     assert (tmp_path / "reports/serve/jobs/1/run.log").read_text("utf-8").count("SHA-256") == 1
-
-
-class Clock:
-    """A clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.time = START
-
-    def __call__(self) -> datetime:
-        """Return the time."""
-        return self.time
-
-
-async def test_a_request_expires_after_two_weeks(tmp_path: Path) -> None:
-    clock = Clock()
-    async with practising(tmp_path, "ann", now=clock, longest_session=1e7, idle=1e7) as (ann,):
-        number = await asks(ann)
-        clock.time += timedelta(days=14)
-        await ann.site.queue.look()
-        waiting = await ann.job(number)
-        clock.time += timedelta(seconds=1)
-        job = await ann.wait_for(number, "expired")
-    assert (waiting["state"], job["may"], job["run"]) == ("waiting", [], None)
-
-
-async def test_an_approval_lapses_whose_run_has_not_begun_within_a_week(tmp_path: Path) -> None:
-    clock = Clock()
-    async with practising(tmp_path, "ann", "ben", now=clock, longest_session=1e7, idle=1e7, speed="--rate=1/s") as (
-        ann,
-        ben,
-    ):
-        first, second = await asks(ann, table(30)), await asks(ann)
-        await decide(ben, first)
-        await ann.wait_for(first, "running")
-        await decide(ben, second)
-        clock.time += timedelta(days=7, seconds=1)
-        lapsed = await ann.wait_for(second, "waiting")
-        running = await ann.job(first)
-        await ann.act(first, "stop")
-        await ann.wait_for(first, "stopped")
-        await decide(ben, second)
-        job = await ann.wait_for(second, "finished")
-    assert (lapsed["approval"]["decision"], lapsed["run"], running["state"]) == (None, None, "running")
-    assert job["run"]["counts"] == {"accepted": 3}
 
 
 async def test_few_rows_need_no_second_person(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """An approval is of one version's bytes, rows, options and target; anything else is not sent."""
 
-from datetime import UTC, datetime, timedelta
+import json
+from datetime import datetime, timedelta
 from functools import reduce
 from pathlib import Path
 
@@ -9,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bulkreact.web.approvals import APPROVED, HOLDS_FOR, REJECTED, SAME_PERSON, decide, find_difference, is_over
+from bulkreact.web.approvals import APPROVED, REJECTED, SAME_PERSON, decide, find_difference
 from bulkreact.web.jobs import EventRefusal, Happening, JobEvent, JobState, StopCause, WebJob, step
 from bulkreact.web.permissions import Person, Right, Role, allowed_actions, refusal_code
-from bulkreact.web.plan_file import PlanFile
+from bulkreact.web.plan_file import OPTION_DEFAULTS, PlanFile
 from bulkreact.web.records import Actor, Approval, Version
+from bulkreact.web.site import Site
 from bulkreact.web.store import STORE_NAME, RecordStore
+from tests.support.web_page import free_socket, settings_for
 
 NOW = "2026-03-01T08:00:00.000Z"
 BEN = Person("ben", "Ben", (Role.APPROVER,))
@@ -40,7 +43,7 @@ VERSION = Version(
     file="orders.csv",
     bytes=9,
     sha256="a" * 64,
-    options='{"kind":"azure"}',
+    options=json.dumps(dict(OPTION_DEFAULTS)),
     digest="b" * 64,
 )
 AGREED = decide(JOB, VERSION, PlanFile(valid=3, customers=2), BEN, APPROVED, comment="", at=NOW)
@@ -70,7 +73,7 @@ def test_what_nobody_has_approved_is_not_sent(decision: str | None) -> None:
         ({"file_sha256": "0" * 64}, "the file has changed"),
         ({"file_sha256": ""}, "the file has changed"),
         ({"plan_digest": "0" * 64}, "what the rows say has changed"),
-        ({"options": '{"kind":"azure","restore_auto_renew":"yes"}'}, "an option has changed"),
+        ({"options": json.dumps({**OPTION_DEFAULTS, "restore_auto_renew": "yes"})}, "an option has changed"),
         ({"target": "https://api.partnercenter.microsoft.com"}, "the target has changed"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -121,9 +124,29 @@ def test_an_approval_that_has_lapsed_leaves_nothing_of_its_run() -> None:
     assert (lapsed.state, lapsed.run_id, lapsed.queued_at) == (JobState.WAITING, None, "")
 
 
-def test_times_are_compared_to_the_millisecond() -> None:
-    now = datetime(2026, 3, 8, 8, tzinfo=UTC)
-    assert [is_over(NOW, HOLDS_FOR, now + timedelta(milliseconds=more)) for more in (0, 1)] == [False, True]
+@pytest.mark.parametrize(
+    ("after", "states"),
+    [
+        (timedelta(days=7), ["waiting", "stopped"]),
+        (timedelta(days=7, milliseconds=1), ["waiting", "waiting"]),
+        (timedelta(days=14), ["waiting", "waiting"]),
+        (timedelta(days=14, milliseconds=1), ["expired", "waiting"]),
+    ],
+    ids=str,
+)
+async def test_requests_expire_and_approvals_lapse(tmp_path: Path, after: timedelta, states: list[str]) -> None:
+    with free_socket() as listener:
+        site = Site(settings_for(tmp_path, listener), print, now=lambda: datetime.fromisoformat(NOW) + after)
+        for number in (1, 2):
+            made = replace(VERSION, job=number)
+            site.store.create_job(JOB, lambda _number, _version, made=made: made, Actor())
+        approved = Happening(event=JobEvent.APPROVED, now=NOW, run_id="run")
+        site.store.change(2, approved, Actor(), approval=replace(AGREED, job=2))
+        # A job that is still to be run has no file here, and is refused for that.
+        await site.queue.look()
+        jobs = [site.store.job(number) for number in (1, 2)]
+        site.store.close()
+    assert [job.state for job in jobs if job] == states
 
 
 def test_whoever_made_what_a_retry_takes_its_rows_from_had_a_hand_in_it(tmp_path: Path) -> None:
