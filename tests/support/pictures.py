@@ -9,17 +9,19 @@ import sys
 import tempfile
 from pathlib import Path
 
+from playwright.async_api import ViewportSize
 from rich.console import Console
 from rich.text import Text
 
 from tests.support.generated_guide import GUIDE
 from tests.support.page_browser import chromium, sign_in, watched
 from tests.support.program import PROJECT
-from tests.support.web_page import serving_page
+from tests.support.web_page import practising, serving_page
 
 PICTURES = GUIDE / "pictures"
 _COLUMNS, _LINES = 100, 60
 _FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+_PAGE: ViewportSize = {"width": 960, "height": 700}
 _COMMAND = "run inputs/incident.csv --simulate"
 
 
@@ -64,10 +66,30 @@ async def _web_page(folder: Path, picture: Path) -> None:
     """Take a picture of a job's page after its file has been checked."""
     async with serving_page(folder, signed_in=False) as page, chromium() as browser, watched(browser) as context:
         tab = await context.tab()
-        await tab.set_viewport_size({"width": 900, "height": 700})
+        await tab.set_viewport_size(_PAGE)
         await sign_in(tab, page, page.site.link.token)
         await tab.get_by_test_id("upload-file").set_input_files(PROJECT / "inputs/incident.csv")
         await tab.get_by_test_id("submit").wait_for()
+        await tab.screenshot(path=picture)
+
+
+async def _approval_page(folder: Path, picture: Path) -> None:
+    """Take a picture of what the second person sees of a file."""
+    async with (
+        practising(folder, "ann", "ben", verify=True) as (ann, ben),
+        chromium() as browser,
+        watched(browser) as context,
+    ):
+        number = await ann.ready(
+            (PROJECT / "inputs/incident.csv").read_bytes(), "incident.csv", note="As agreed with Contoso"
+        )
+        await ann.act(number, "submit")
+        cookies = [(cookie.key, cookie.value) for cookie in ben.client.cookie_jar]
+        await context.context.add_cookies([{"name": key, "value": value, "url": ben.origin} for key, value in cookies])
+        tab = await context.tab()
+        await tab.set_viewport_size(_PAGE)
+        await tab.goto(f"{ben.origin}/jobs/{number}")
+        await tab.get_by_test_id("approve").wait_for()
         await tab.screenshot(path=picture)
 
 
@@ -79,6 +101,7 @@ def main() -> None:
         (report,) = folder.glob("reports/*/report.html")
         _screenshot(report, PICTURES / "report.png")
         asyncio.run(_web_page(folder / "page", PICTURES / "web.png"))
+        asyncio.run(_approval_page(folder / "people", PICTURES / "approval.png"))
 
 
 if __name__ == "__main__":
