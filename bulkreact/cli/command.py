@@ -168,8 +168,10 @@ def _effective(ctx: CommandContext, option: click.Option) -> EffectiveValue:
         case ParameterSource.DEFAULT_MAP:
             value, origin = ctx.file_values[name].value, ctx.file_values[name].origin
         case _:
-            value, origin = option.get_default(ctx), "default" if ctx.params[name] is not None else ""
-    return EffectiveValue(None if ctx.params[name] is None else str(value), origin)
+            is_set = ctx.params[name] is not None
+            value, origin = option.get_default(ctx) if is_set else None, "default" if is_set else ""
+    # What was given may mean none, like a rate of off.
+    return EffectiveValue(None if value is None else str(value), origin)
 
 
 def own_options(ctx: click.Context, names: Iterable[str]) -> tuple[str, ...]:

@@ -69,10 +69,17 @@ async def test_a_run_goes_on_when_its_server_is_killed_and_is_found_again(progra
         process.kill()
         process.wait()
     async with server_process(program, partner) as (page, _):
-        found = await page.job(number)
         job = await page.wait_for(number, "finished")
-    assert found["state"] == "running"
+        events = [event["event"] for event in (await page.json(f"/api/jobs/{number}/audit"))["events"]]
+    # It was neither begun nor continued once more.
+    assert (events.count("started"), events.count("ended"), "continued" in events) == (1, 1, False)
     assert (job["run"]["counts"], sent(partner)) == ({"accepted": 30}, [1] * 30)
+
+
+async def test_a_run_has_the_pace_that_the_server_was_told(program: Program, partner: Partner) -> None:
+    async with server_process(program, partner, "--rate", "off") as (page, _):
+        live = await page.json(f"/api/jobs/{await page.finished(table(2))}/live")
+    assert (live["settled"], live["pace"]["ceiling"]) == (2, None)
 
 
 @pytest.mark.soak
