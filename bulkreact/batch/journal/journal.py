@@ -33,6 +33,8 @@ _LOCK_SECONDS = 1.0
 _PROBE_SECONDS = 0.2
 _SUCCESSES = ", ".join(f"'{status}'" for status in SUCCESSES)
 _HAS_SUCCESSES = f"SELECT EXISTS (SELECT 1 FROM outcomes WHERE status IN ({_SUCCESSES}))"  # noqa: S608 - our own names
+# Runs that this process works on: asking the system for its own locks would wait for nothing.
+_OWN: set[Path] = set()
 _CUSTOMERS = "SELECT DISTINCT customer_id FROM rows WHERE customer_id IS NOT NULL LIMIT ?"
 
 
@@ -53,6 +55,8 @@ class Journal(JournalReader):
             ) from None
         except OSError as error:
             raise InputRefusedError(f"The run's folder {folder} cannot be written: {error.strerror}.") from None
+        self._owned = folder.resolve()
+        _OWN.add(self._owned)
         try:
             if check:
                 check_journal(folder)
@@ -60,12 +64,12 @@ class Journal(JournalReader):
             self.metadata = load_metadata(self.connection)
             upgrade(self.connection)
         except sqlite3.Error as error:
-            release(self._lock)
+            self._release()
             raise InputRefusedError(
                 f"The journal in {folder} cannot be opened for writing: {describe_error(error)}."
             ) from None
         except JournalUnreadableError:
-            release(self._lock)
+            self._release()
             raise
 
     def __enter__(self) -> Self:
@@ -80,7 +84,11 @@ class Journal(JournalReader):
             if isinstance(error, sqlite3.DatabaseError | LookupError | ValueError):
                 self._explain(error)
         finally:
-            release(self._lock)
+            self._release()
+
+    def _release(self) -> None:
+        _OWN.discard(self._owned)
+        release(self._lock)
 
     def _explain(self, error: Exception) -> None:
         """Raise JournalNotWrittenError if the journal was damaged while this process worked on it; else it is a bug."""
@@ -196,6 +204,8 @@ def check_lock(folder: Path) -> None:
 
 def is_locked(folder: Path) -> bool:
     """Return whether a process is working on the run in a folder."""
+    if folder.resolve() in _OWN:
+        return True
     lock = system_lock(folder / LOCK_NAME)
     try:
         lock.acquire(timeout=_PROBE_SECONDS, poll_interval=_PROBE_SECONDS / 10)

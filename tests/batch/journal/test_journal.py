@@ -202,6 +202,14 @@ def test_a_run_is_worked_on_by_one_process_at_a_time(tmp_path: Path) -> None:
         assert journal.metadata == metadata()
 
 
+def test_a_process_need_not_ask_the_system_for_its_own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, [valid(2)])
+    with Journal(tmp_path), monkeypatch.context() as patched:
+        patched.delattr("bulkreact.batch.journal.journal.system_lock")
+        assert is_locked(tmp_path)
+    assert not is_locked(tmp_path)
+
+
 def test_asking_who_works_on_a_run_locks_nobody_out(tmp_path: Path) -> None:
     make(tmp_path, [valid(2)])
     asking = FileLock(tmp_path / LOCK_NAME, thread_local=False)
