@@ -86,6 +86,7 @@ async def test_the_connection_is_tested_with_a_file_that_is_thrown_away(tmp_path
     assert ("1.0 MB came through" in enough, "Only 1.0 kB came" in less) == (True, True)
 
 
+@pytest.mark.soak
 async def test_what_was_stopped_is_continued_and_watched_after_another_approval_if_the_first_is_old(
     tmp_path: Path,
 ) -> None:
