@@ -30,12 +30,11 @@ from bulkreact.web.request_guard import (
     Act,
     SignInForm,
     View,
-    add_headers,
-    answer_refusals,
     guard_action,
     guard_sign_in,
     guard_view,
 )
+from bulkreact.web.responses import add_headers, answer_refusals
 from bulkreact.web.site import SITE, Site
 from bulkreact.web.uploads import SILENCE_SECONDS
 

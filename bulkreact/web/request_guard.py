@@ -1,7 +1,6 @@
-"""Lets through what may pass: host, origin, session, token, rate, form id and rights, in this order; and all headers."""
+"""Lets through what may pass: host, origin, session, token, rate, form id and rights, in this order."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote
@@ -9,40 +8,18 @@ from urllib.parse import quote
 from aiohttp import hdrs, web
 
 from bulkreact.web import uploads
-from bulkreact.web.audit_events import record_refusal
 from bulkreact.web.forms import parse_form_id
 from bulkreact.web.jobs import WebJob
-from bulkreact.web.page_request import Form, Visit, drain, json_response, read_form, route_of, wants_json
+from bulkreact.web.page_request import Form, Visit, drain, json_response, read_form, wants_json
 from bulkreact.web.permissions import Person, Right, refusal_code
-from bulkreact.web.records import Actor, PendingForm
+from bulkreact.web.records import PendingForm
 from bulkreact.web.refusals import RequestRefusedError, unknown, wrong_state
-from bulkreact.web.serve_settings import client_address
 from bulkreact.web.sessions import Session, is_token
 from bulkreact.web.site import SITE, Site
 from bulkreact.web.views import job_document
 
-_LOG = logging.getLogger("bulkreact.web")
-_BUG = (
-    "This is a bug in bulkreact. What was saved is not lost, and runs go on. Go back and try again. If it happens again, "
-    "tell the server's administrator: its log names the error."
-)
 Handler = Callable[[Site, Visit], Awaitable[web.StreamResponse]]
 Action = Callable[[Site, Visit], Awaitable[tuple[int, str]]]
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-)
-_NO_FEATURES = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), interest-cohort=()"
-HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "X-Frame-Options": "DENY",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": _NO_FEATURES,
-    "Cache-Control": "no-store",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,78 +55,13 @@ class SignInForm:
     right: None = field(default=None)
 
 
-async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Add the headers that every response has; one that has been set by the handler stays."""
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.headers.pop("Server", None)
-    if request.app[SITE].settings.public_url.is_secure:
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-
-
-@web.middleware
-async def answer_refusals(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Check the host before anything else, and show every refusal in words."""
-    site = request.app[SITE]
-    forwarded = ",".join(request.headers.getall(hdrs.X_FORWARDED_FOR, []))
-    address = client_address(request.remote or "", forwarded, site.settings.trusted_proxies)
-    if address != request.remote:
-        request = request.clone(remote=address)
-    try:
-        _refuse_wrong_host(site, request)
-        return await handler(request)
-    except RequestRefusedError as refusal:
-        await record_refusal(site, request, refusal, await _actor(site, request))
-        return refusal_response(site, request, refusal)
-    except web.HTTPNotFound:
-        return refusal_response(site, request, unknown("This page"))
-    except web.HTTPMethodNotAllowed as error:
-        wrong_method = RequestRefusedError("method", f"This address does not take {request.method[:20]}.")
-        response = refusal_response(site, request, wrong_method)
-        response.headers[hdrs.ALLOW] = ", ".join(sorted(error.allowed_methods))
-        return response
-    except web.HTTPException:
-        raise
-    except ConnectionError:
-        # Nobody is there any more to get an answer.
-        return web.Response(status=400)
-    except Exception:  # noqa: BLE001 - the only handler that turns a bug of ours into a page
-        _LOG.exception("%s %s failed", request.method, route_of(request))
-        return refusal_response(site, request, RequestRefusedError("bug", _BUG))
-
-
-def refusal_response(site: Site, request: web.Request, refusal: RequestRefusedError) -> web.Response:
-    """Return a refusal as a page, or as JSON for programs."""
-    headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
-    if wants_json(request, site.base):
-        content = {
-            "type": "about:blank",
-            "title": refusal.title,
-            "status": refusal.status,
-            "detail": refusal.detail,
-            "code": refusal.code,
-            **({"field": refusal.field} if refusal.field else {}),
-            **({"signed_in": False} if refusal.code == "signed-out" else {}),
-        }
-        response = json_response(content, refusal.status)
-        response.content_type = "application/problem+json"
-        response.headers.update(headers)
-        return response
-    session = site.sessions.find(request.cookies.get(cookie_name(site)), is_use=False)
-    back = request.path if request.method == "GET" else request.path.rpartition("/")[0] or f"{site.base}/"
-    page = site.pages.render("error", session, refusal=refusal, back=back)
-    return web.Response(text=page, status=refusal.status, content_type="text/html", headers=headers)
-
-
 def guard_view(route: View) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """Return the handler of a page behind the guard."""
 
     async def respond(request: web.Request) -> web.StreamResponse:
         site = request.app[SITE]
         is_seen = not (route.polled and request.query.get("hidden") == "1")
-        session = await _session(site, request, is_use=is_seen)
+        session = await find_session(site, request, is_use=is_seen)
         if route.right is None:
             return await route.handler(site, Visit(request, session))
         if session is None:
@@ -221,20 +133,16 @@ def cookie_name(site: Site) -> str:
     return f"bulkreact-{url.origin.rpartition(':')[2].lstrip('/')}"
 
 
-async def _session(site: Site, request: web.Request, *, is_use: bool = True) -> Session | None:
+async def find_session(site: Site, request: web.Request, *, is_use: bool = True) -> Session | None:
+    """Return the session of a request, None if nobody is signed in; ``is_use`` keeps it from expiring."""
     session_id, sessions = request.cookies.get(cookie_name(site)), site.sessions
     if sessions.needs_store(session_id):
         return await asyncio.to_thread(sessions.find, session_id, is_use=is_use)
     return sessions.find(session_id, is_use=is_use)
 
 
-async def _actor(site: Site, request: web.Request) -> Actor | None:
-    session = await _session(site, request, is_use=False)
-    return Actor(session.person.id, session.person.name, request.remote or "") if session else None
-
-
 async def _session_needed(site: Site, request: web.Request) -> Session:
-    session = await _session(site, request)
+    session = await find_session(site, request)
     if session is None:
         raise RequestRefusedError("signed-out", "Sign in, then try again. What you have chosen is still there.")
     return session
@@ -245,7 +153,8 @@ def _check_token(session: Session, token: str) -> None:
         raise RequestRefusedError("bad-token", "The page is from an earlier session. Load it again.")
 
 
-def _refuse_wrong_host(site: Site, request: web.Request) -> None:
+def refuse_wrong_host(site: Site, request: web.Request) -> None:
+    """Raise RequestRefusedError unless a request names this server as its host."""
     hosts = request.headers.getall(hdrs.HOST, [])
     if len(hosts) != 1 or hosts[0].lower() not in site.settings.hosts:
         raise RequestRefusedError(

@@ -13,7 +13,8 @@ import pytest
 from aiohttp import ClientSession, FormData
 
 from bulkreact.web.app import ACTS, VIEWS
-from bulkreact.web.request_guard import HEADERS, Act, SignInForm, View
+from bulkreact.web.request_guard import Act, SignInForm, View
+from bulkreact.web.responses import HEADERS
 from bulkreact.web.store import RecordStore
 from tests.support.web_page import Page, serving_page, table, until
 
