@@ -90,7 +90,7 @@ class RecordFile:
                     if self._connection.in_transaction:
                         self._connection.execute("ROLLBACK")
                     raise
-            except sqlite3.OperationalError as error:
+            except (sqlite3.OperationalError, OSError) as error:
                 raise RequestRefusedError(
                     "read-only",
                     f"The server cannot save it: {describe_error(error)}. Runs that have begun go on. Tell the server's "

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime, timedelta
+from errno import ENOSPC
 from functools import reduce
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from bulkreact.web.jobs import EventRefusal, Happening, JobEvent, JobState, Stop
 from bulkreact.web.permissions import Person, Right, Role, allowed_actions, refusal_code
 from bulkreact.web.plan_file import OPTION_DEFAULTS, PlanFile
 from bulkreact.web.records import Actor, Approval, Version
+from bulkreact.web.refusals import RequestRefusedError
 from bulkreact.web.site import Site
 from bulkreact.web.store import STORE_NAME, RecordStore
 from tests.support.web_page import free_socket, settings_for
@@ -147,6 +149,20 @@ async def test_requests_expire_and_approvals_lapse(tmp_path: Path, after: timede
         jobs = [site.store.job(number) for number in (1, 2)]
         site.store.close()
     assert [job.state for job in jobs if job] == states
+
+
+def test_an_approval_that_cannot_be_written_beside_its_file_is_none(tmp_path: Path) -> None:
+    def publish(_head: str) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    store = RecordStore(tmp_path / STORE_NAME)
+    store.create_job(JOB, lambda _number, _version: VERSION, Actor())
+    approved = Happening(event=JobEvent.APPROVED, now=NOW, run_id="run")
+    with pytest.raises(RequestRefusedError, match="No space left"):
+        store.change(1, approved, Actor(), approval=AGREED, publish=publish)
+    job, approval, events = store.job(1), store.latest_approval(1, 2), [line.event for line in store.audit_lines()]
+    store.close()
+    assert (job, approval, events) == (JOB, None, ["uploaded"])
 
 
 def test_whoever_made_what_a_retry_takes_its_rows_from_had_a_hand_in_it(tmp_path: Path) -> None:
