@@ -79,17 +79,17 @@ def prove(app: EntraApp) -> None:
 def person_of(content: object, app: EntraApp, now: datetime) -> Person:
     """Return the person that claims name, with the roles that there are.
 
-    MSAL does not check whom an id token is for; its signature need not be, as it came straight from the token service.
+    MSAL does not check whom an id token is for. Its signature need not be checked, nor the host in its issuer: it came
+    straight from the token service.
     """
     try:
         claims = convert(content, _Claims)
     except ValidationError:
         raise _foreign() from None
-    identity = app.identity
-    expected = (identity.client_id, f"{identity.authority}/v2.0", identity.tenant_id)
-    if (claims.aud.lower(), claims.iss, claims.tid.lower()) != expected or not claims.oid:
-        raise _foreign()
-    if claims.exp + _LEEWAY_SECONDS <= now.timestamp():
+    tenant = app.identity.tenant_id
+    is_ours = (claims.aud.lower(), claims.tid.lower()) == (app.identity.client_id, tenant)
+    is_valid = claims.exp + _LEEWAY_SECONDS > now.timestamp() and claims.oid
+    if not (is_ours and is_valid and tenant in claims.iss.lower().split("/")):
         raise _foreign()
     name = printable(claims.name or claims.preferred_username or claims.oid)[:_LONGEST_NAME]
     return Person(f"{claims.tid}.{claims.oid}", name, tuple(role for role in Role if role in claims.roles))

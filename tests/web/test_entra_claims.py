@@ -58,7 +58,7 @@ def test_claims_name_a_person_and_the_roles_that_there_are() -> None:
         {"aud": "c11e4700-0000-4000-8000-a00000000002"},
         {"aud": [CLIENT]},
         {"iss": f"https://login.example/{OTHER_TENANT}/v2.0"},
-        {"iss": f"https://evil.example/{TENANT}/v2.0"},
+        {"iss": "https://login.example/common/v2.0"},
         {"tid": OTHER_TENANT},
         {"oid": ""},
         {"oid": None},
