@@ -37,11 +37,9 @@ def read_found(path: Path, *, after: int = 0, limit: int | None = None) -> Itera
             yield number, Discovered(*map(unguard, cells))
 
 
-def write_chosen(path: Path, target: Path, numbers: Container[int] | None) -> int:
-    """Write the rows with certain numbers, or all, as another such file; return how many."""
-    chosen = [row for number, row in read_found(path) if numbers is None or number in numbers]
-    discovery_file.write(target, chosen)
-    return len(chosen)
+def write_chosen(path: Path, target: Path, numbers: Container[int] | None) -> None:
+    """Write the rows with certain numbers, or all, as another such file."""
+    discovery_file.write(target, (row for number, row in read_found(path) if numbers is None or number in numbers))
 
 
 def summarize_found(path: Path, now: datetime) -> FoundSummary:

@@ -1,6 +1,7 @@
 """The pages and actions of searches: what could be reactivated, and a job of what was chosen of it."""
 
 import asyncio
+import re
 import secrets
 from hashlib import file_digest
 
@@ -25,7 +26,7 @@ from bulkreact.wording import describe_error
 _TEXT = 16_000
 _STATUSES = 20
 _PER_PAGE = 100
-_DIGITS = 12
+_ROW = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _LATELY = 20
 _POLL_MILLISECONDS = 1000
 
@@ -141,11 +142,9 @@ def _customers(visit: Visit) -> tuple[str, ...]:
 
 
 def _chosen(visit: Visit, rows: int) -> frozenset[int]:
-    given = visit.form.fields.get("row", [])
-    chosen = frozenset(
-        int(text) for text in given if text.isascii() and text.isdigit() and len(text) < len(str(_TEXT**3))
-    )
-    if not chosen or len(chosen) != len(set(given)) or not all(1 <= number <= rows for number in chosen):
+    given = set(visit.form.fields.get("row", ()))
+    chosen = frozenset(int(text) for text in given if _ROW.fullmatch(text))
+    if not given or len(chosen) < len(given) or max(chosen) > rows:
         raise bad_field("row", "Tick at least one of the rows that were found.")
     return chosen
 

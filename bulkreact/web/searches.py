@@ -64,9 +64,9 @@ class Searches:
         """Stop a search; what it has found is kept."""
         search = await asyncio.to_thread(self.records.change, number, SearchState.STOPPING, self._time())
         await asyncio.to_thread(run_watch.ask_to_stop, self.records.control(number))
-        task = self._tasks.get(number)
-        if search.is_open and task and number not in self._begun:
-            task.cancel()
+        if search.is_open and number not in self._begun:
+            if task := self._tasks.get(number):
+                task.cancel()
             await asyncio.to_thread(self.records.change, number, SearchState.STOPPED, self._time())
 
     async def close(self) -> None:
@@ -153,7 +153,7 @@ class Searches:
             state = SearchState.STOPPED if self._is_stopping(number) else SearchState.FAILED
             discovery_file.write(records.partial(number), self._stored(search))
         found = summarize_found(records.found(number), self._now())
-        message = records.read_log(number)
+        message = records.read_log(number) if state is not SearchState.STOPPED else ""
         if state is SearchState.FAILED and not message:
             message = f"Its process has ended with exit code {code}."
         records.change(number, state, self._time(), found=found, message=message)

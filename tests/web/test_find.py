@@ -186,7 +186,7 @@ async def test_a_stop_keeps_what_was_found(tmp_path: Path, partner: DiscoverySer
         found = await ended(page)
         made = await page.post("/find/1/jobs", {"all": "yes"})
     assert (early.status, live["state"], live["rows"], stopped.status) == (409, "searching", 3, 200)
-    assert found["state"] == "stopped"
+    assert (found["state"], found["message"]) == ("stopped", "")
     assert {guid(1), guid(2)} <= {row["customer"] for row in found["rows"]}
     assert made.status == 201
 
@@ -204,6 +204,14 @@ async def test_a_search_waits_for_its_turn_and_can_be_stopped_before(tmp_path: P
         first = await ended(page)
     assert "Search 1" in live["queue"]["waits_for"]
     assert (stopped["state"], first["state"], len(first["rows"])) == ("stopped", "done", 6)
+
+
+async def test_a_search_that_nobody_works_on_can_be_stopped(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        page.site.searches.records.add(SEARCH)
+        answer = await page.post("/find/1/stop")
+        found = await page.json("/api/find/1")
+    assert (answer.status, found["state"], found["rows"]) == (200, "stopped", [])
 
 
 async def test_what_could_not_be_read_is_said(tmp_path: Path, partner: DiscoveryServer) -> None:
