@@ -15,8 +15,9 @@ from bulkreact.web.file_checks import result_of
 from bulkreact.web.jobs import WebJob
 from bulkreact.web.page_request import LARGEST, Visit
 from bulkreact.web.refusals import bad_field
+from bulkreact.web.row_views import checked_row, result_row
 from bulkreact.web.site import Site
-from bulkreact.web.views import Document, checked_row, result_row
+from bulkreact.web.views import Document
 
 _PER_PAGE, _MOST_PER_PAGE = 50, 500
 _BEFORE_RUN = ("problems", "sent", "duplicates", "all")

@@ -14,10 +14,10 @@ from bulkreact.web.audit import FIRST, AuditLine, chain_hash
 from bulkreact.web.live import final_numbers
 from bulkreact.web.plan_file import OPTION_DEFAULTS, FileRefusal, drop_unfit, reading_arguments
 from bulkreact.web.rate_limits import Bucket, Door
+from bulkreact.web.row_views import named_cells
 from bulkreact.web.run_numbers import AtWork, Ended, RunFacts, Unstarted, judge
 from bulkreact.web.serve_settings import is_safe_next, parse_address, parse_public_url, parse_size
 from bulkreact.web.uploads import clean_name, shown_name
-from bulkreact.web.views import named_cells
 from tests.support.made_runs import make_run
 
 LINE = AuditLine(1, "2026-03-01T08:00:00.000Z", "local", "Zoë", "127.0.0.1", 1, 1, "uploaded", "a")

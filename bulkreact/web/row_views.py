@@ -1,0 +1,65 @@
+"""What pages and JSON say of a row, before its run and after it. No I/O."""
+
+from collections.abc import Sequence
+
+from msgspec import to_builtins
+
+from bulkreact.batch.journal.row_pages import KeptRow, PageRow, RowProblem
+from bulkreact.sheets.customer_names import customer_name_column, format_customer_name
+from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
+from bulkreact.web.views import Document
+
+
+def named_cells(header: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    """Return cells by their headers; later columns with an equal header get a number."""
+    named: dict[str, str] = {}
+    for index, cell in enumerate(cells):
+        name = header[index] if index < len(header) else ""
+        unique, number = name, 1
+        while unique in named:
+            number += 1
+            unique = f"{name} ({number})"
+        named[unique] = cell
+    return named
+
+
+def _name(header: Sequence[str], cells: Sequence[str]) -> str:
+    column = customer_name_column(header)
+    return format_customer_name(cells[column]) if column is not None and column < len(cells) else ""
+
+
+def checked_row(row: KeptRow, header: Sequence[str]) -> Document:
+    """Return a row before its run."""
+    return {
+        "row": row.number,
+        "cells": named_cells(header, row.cells),
+        "customer": row.customer_id,
+        "customer_name": _name(header, row.cells),
+        "subscription": row.subscription_id,
+        "entitlement": row.entitlement_id,
+        "problems": [to_builtins(problem) for problem in row.problems],
+        **dict.fromkeys(("status", "http_status", "code", "description", "advice", "attempts")),
+        **dict.fromkeys(("request_id", "correlation_id", "started_at", "finished_at")),
+    }
+
+
+def result_row(row: PageRow, header: Sequence[str], failed_file: str, problems: Sequence[RowProblem]) -> Document:
+    """Return a row with its outcome; its advice names the file in which it can be corrected."""
+    result = dict(zip(RESULT_COLUMNS, result_cells(row.result, failed_file)[-len(RESULT_COLUMNS) :], strict=True))
+    call = row.result.outcome.call
+    return {
+        "row": row.result.number,
+        "cells": named_cells(header, row.result.cells),
+        "customer": row.customer_id,
+        "customer_name": _name(header, row.result.cells),
+        "subscription": row.subscription_id,
+        "entitlement": row.entitlement_id,
+        "problems": [to_builtins(problem) for problem in problems],
+        "status": result["status"],
+        "http_status": call.answer.http_status if call else None,
+        "code": result["error_code"],
+        "description": result["error_description"],
+        "advice": result["advice"],
+        "attempts": row.result.outcome.attempts,
+        **{name: result[name] for name in ("request_id", "correlation_id", "started_at", "finished_at")},
+    }
