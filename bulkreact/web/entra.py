@@ -92,7 +92,7 @@ def person_of(content: object, app: EntraApp, now: datetime) -> Person:
     if not (is_ours and is_valid and tenant in claims.iss.lower().split("/")):
         raise _foreign()
     name = printable(claims.name or claims.preferred_username or claims.oid)[:_LONGEST_NAME]
-    return Person(f"{claims.tid}.{claims.oid}", name, tuple(role for role in Role if role in claims.roles))
+    return Person(f"{tenant}.{claims.oid.lower()}", name, tuple(role for role in Role if role in claims.roles))
 
 
 def _foreign() -> RequestRefusedError:

@@ -1,7 +1,10 @@
-"""The way to Microsoft's sign-in and back: a flow that is good for ten minutes, once, in the browser that began it."""
+"""The way to Microsoft's sign-in and back: a flow that is good for ten minutes, once, in the browser that began it.
+
+A browser may begin several, in as many tabs; its cookie is the same for all, and the state tells them apart.
+"""
 
 import asyncio
-import hmac
+import re
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +26,7 @@ from bulkreact.web.site import Site
 COOKIE = "bulkreact_flow"
 _LIFETIME = timedelta(minutes=10)
 _ID_BYTES = 32
+_BROWSER = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _ANSWER = ("state", "code", "error", "error_description")
 # The token service may be slow, and other blocking work must not wait for it.
 _THREADS = ThreadPoolExecutor(4, thread_name_prefix="entra")
@@ -38,11 +42,21 @@ async def show_sign_in(site: Site, visit: Visit) -> web.StreamResponse:
     take(site.sign_ins.wait_for(f"to Microsoft {request.remote}", site.clock()))
     callback = f"{site.settings.public_url.origin}{site.base}/auth/callback"
     flow, address = await _ask(site, lambda: entra.begin(app, callback, visit.query("next")))
-    flow_id, now = secrets.token_urlsafe(_ID_BYTES), site.now()
+    kept, now = request.cookies.get(COOKIE, ""), site.now()
+    browser = kept if _BROWSER.fullmatch(kept) else secrets.token_urlsafe(_ID_BYTES)
     times = {"now": iso_milliseconds(now), "expires_at": iso_milliseconds(now + _LIFETIME)}
-    await asyncio.to_thread(site.store.add_flow, _hash(flow_id), json.encode(flow).decode(), **times)
+    await asyncio.to_thread(site.store.add_flow, _hash(browser, flow.state), json.encode(flow).decode(), **times)
     response = web.Response(status=303, headers={"Location": address})
-    _set_cookie(site, response, flow_id, _LIFETIME)
+    response.set_cookie(
+        COOKIE,
+        browser,
+        max_age=int(_LIFETIME.total_seconds()),
+        path=f"{site.base}/auth",
+        secure=True,
+        httponly=True,
+        # It must come along with a form of another site.
+        samesite="None",
+    )
     return response
 
 
@@ -51,19 +65,17 @@ async def take_answer(site: Site, request: web.Request, form: Form) -> web.Strea
     app = site.settings.entra
     if app is None:
         raise unknown("This way to sign in")
-    flow_id, now = request.cookies.get(COOKIE, ""), site.now()
-    content = await asyncio.to_thread(site.store.take_flow, _hash(flow_id), iso_milliseconds(now))
-    flow = json.decode(content, type=entra.Flow) if content else None
-    if flow is None or not hmac.compare_digest(flow.state.encode(), (form.get("state") or "").encode()):
+    hashed, now = _hash(request.cookies.get(COOKIE, ""), form.get("state") or ""), site.now()
+    content = await asyncio.to_thread(site.store.take_flow, hashed, iso_milliseconds(now))
+    if content is None:
         raise RequestRefusedError(
             "bad-token",
             "This sign-in is not valid any more: each is good for ten minutes, once, in the browser that began it. Begin again.",
         )
+    flow = json.decode(content, type=entra.Flow)
     answer = {name: value for name in _ANSWER if (value := form.get(name))}
     person = await _ask(site, lambda: entra.finish(app, flow, answer, now))
-    response = session_pages.begin_session(site, request, person, flow.wanted)
-    _set_cookie(site, response, "", timedelta())
-    return response
+    return session_pages.begin_session(site, request, person, flow.wanted)
 
 
 async def _ask(site: Site, ask: Callable[[], ResultT]) -> ResultT:
@@ -84,18 +96,5 @@ async def _ask(site: Site, ask: Callable[[], ResultT]) -> ResultT:
         ) from None
 
 
-def _set_cookie(site: Site, response: web.StreamResponse, value: str, lifetime: timedelta) -> None:
-    """Set the flow's cookie, which must come along with a form of another site, or remove it with a lifetime of 0."""
-    response.set_cookie(
-        COOKIE,
-        value,
-        max_age=int(lifetime.total_seconds()),
-        path=f"{site.base}/auth",
-        secure=True,
-        httponly=True,
-        samesite="None",
-    )
-
-
-def _hash(flow_id: str) -> str:
-    return sha256(flow_id.encode("utf-8", "surrogatepass")).hexdigest()
+def _hash(browser: str, state: str) -> str:
+    return sha256(f"{browser} {state}".encode("utf-8", "surrogatepass")).hexdigest()
