@@ -12,6 +12,7 @@ import pytest
 from aiohttp import ClientResponse
 from msgspec.structs import replace
 
+from bulkreact.batch.locks import partner_lock
 from bulkreact.models import Discovered
 from bulkreact.sheets.output import discovery_file
 from bulkreact.timestamps import utc_now
@@ -204,6 +205,24 @@ async def test_a_search_waits_for_its_turn_and_can_be_stopped_before(tmp_path: P
         first = await ended(page)
     assert "Search 1" in live["queue"]["waits_for"]
     assert (stopped["state"], first["state"], len(first["rows"])) == ("stopped", "done", 6)
+
+
+async def test_a_search_waits_for_a_run_from_elsewhere(
+    tmp_path: Path, partner: DiscoveryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BULKREACT_STATE_DIR", str(tmp_path / "state"))
+    lock = partner_lock(tmp_path / "state/locks", base_url=partner.base_url, tenant_id="", now=lambda: NOW)
+    async with searching(tmp_path, partner) as page:
+        with lock as record_run:
+            record_run("20260301T120000Z-long-0000")
+            await page.post("/find")
+            async with asyncio.timeout(120):
+                while not (live := await page.json("/api/find/1/live"))["queue"]:
+                    assert live["state"] in OPEN
+                    await asyncio.sleep(0.05)
+        found = await ended(page)
+    assert "20260301T120000Z-long-0000" in live["queue"]["waits_for"]
+    assert (found["state"], len(found["rows"])) == ("done", 6)
 
 
 async def test_a_search_that_nobody_works_on_can_be_stopped(tmp_path: Path) -> None:
