@@ -12,7 +12,7 @@ from bulkreact.web.jobs import JobState
 from bulkreact.web.refusals import bad_field
 
 FILTERS = ("state", "by", "q", "from", "to")
-_KEY = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)_(?:(\d{1,15})|([\w-]{1,120}))", re.ASCII)
+_KEY = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z)_(?:(\d{1,15})|([\w-]{1,120}))", re.ASCII)
 
 
 class HistoryKey(Struct, frozen=True, order=True):

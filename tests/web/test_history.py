@@ -62,6 +62,7 @@ def test_pages_go_on_after_a_job_or_a_run_of_the_same_time(tmp_path: Path) -> No
     time = JOB.created_at
     assert found(store, after=str(HistoryKey(time, 3))) == [2, 1]
     assert found(store, after=str(HistoryKey(time, run=RUN))) == []
+    assert found(store, after=str(HistoryKey("2026-03-02T00:00:00Z", run=RUN))) == [3, 2, 1]
     assert HistoryKey(time, 1) > HistoryKey(time, run=RUN) > HistoryKey("2026", 9)
     store.close()
 
