@@ -32,6 +32,7 @@ from bulkreact.runs.interruption import ShutdownRequest
 from bulkreact.settings import is_loopback
 from bulkreact.web.permissions import Person, Role
 from bulkreact.web.serve_settings import PublicUrl, ServeSettings, parse_public_url
+from bulkreact.wording import plural
 
 # What the commands that the server starts are given; the options of a file and its verification come from its job.
 _PASSED = ("plan", "run", "resume", "retry", "verify", "doctor", "discover")
@@ -233,7 +234,9 @@ def _facts(ctx: click.Context, reports: Path, data: Path) -> tuple[tuple[str, st
     answers = {"True": "yes", "False": "no"}
     texts = ((name, values[name].text or "") for name in _SHOWN)
     shown = ((name.replace("_", " "), answers.get(text, text)) for name, text in texts)
-    return (*shown, ("reports", str(reports)), ("data", str(data)))
+    rows = _approval_from(ctx.params["sign_in"], ctx.params["approval_from"])
+    approval = ("approval from", "never" if rows is None else plural(rows, "row"))
+    return (*shown, ("sign in", ctx.params["sign_in"]), approval, ("reports", str(reports)), ("data", str(data)))
 
 
 def _time_zone(name: str | None) -> ZoneInfo:
