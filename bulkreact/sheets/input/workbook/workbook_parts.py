@@ -281,7 +281,7 @@ def _count_parts(file: IO[bytes]) -> int:
     count, size = int.from_bytes(tail[at + 10 : at + 12], "little"), int.from_bytes(tail[at + 12 : at + 16], "little")
     record = tail.rfind(b"PK\x06\x06", 0, at)
     if record >= 0:
-        count, size = (int.from_bytes(tail[record + place : record + place + 8], "little") for place in (32, 40))
+        count, size = (int.from_bytes(tail[record + offset : record + offset + 8], "little") for offset in (32, 40))
     return max(count, size // _LONGEST_ENTRY)
 
 
