@@ -41,8 +41,8 @@ class ChainCheck:
         self.count = 0
         self.first_bad: int | None = None
         self.has_known_head = known_head in {"", FIRST}
+        self.next_number = 1
         self._known_head = known_head
-        self._next = 1
 
     @property
     def is_whole(self) -> bool:
@@ -52,17 +52,17 @@ class ChainCheck:
     def add(self, stored: ChainedLine) -> None:
         """Check the next line."""
         line = stored.line
-        follows = line.number == self._next and stored.before == self.head
+        follows = line.number == self.next_number and stored.before == self.head
         if not follows or stored.hash != chain_hash(self.head, line):
             self.break_off(line.number)
         self.count += 1
-        self.head, self._next = stored.hash, line.number + 1
+        self.head, self.next_number = stored.hash, line.number + 1
         self.has_known_head |= stored.hash == self._known_head
 
     def break_off(self, number: int | None = None) -> None:
         """Note that the chain is broken here, at the latest at a line that has been read."""
         if self.first_bad is None:
-            self.first_bad = self._next if number is None else min(number, self._next)
+            self.first_bad = self.next_number if number is None else min(number, self.next_number)
 
 
 def chain_hash(before: str, line: AuditLine) -> str:

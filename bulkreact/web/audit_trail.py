@@ -21,6 +21,8 @@ _ALL = ", ".join(
     f"CAST({name} AS INTEGER)" if name in _NUMBERS else f"coalesce(CAST({name} AS TEXT), '')"
     for name in (*_NAMES, "before", "hash")
 )
+_HAS_SEQUENCES = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence')"
+_SEQUENCE = "SELECT coalesce(max(CAST(seq AS INTEGER)), 0) FROM sqlite_sequence WHERE name = 'audit'"
 _SELECT = f"SELECT {_ALL} FROM audit ORDER BY number"  # noqa: S608 - our own names
 
 
@@ -46,6 +48,12 @@ def _last(connection: sqlite3.Connection) -> tuple[int, str]:
     return (int(row[0]), str(row[1])) if row else (0, FIRST)
 
 
+def _read_highest(connection: sqlite3.Connection) -> int:
+    """Return the highest number that a line has had: whoever only removes the last ones forgets that SQLite keeps it."""
+    (has_sequences,) = connection.execute(_HAS_SEQUENCES).fetchone()
+    return int(connection.execute(_SEQUENCE).fetchone()[0]) if has_sequences else 0
+
+
 def check_trail(path: Path, known_head: str, show: Callable[[ChainedLine], None]) -> ChainCheck:
     """Read the trail of a record from its first line on, show each line, and return whether the chain is whole.
 
@@ -58,10 +66,14 @@ def check_trail(path: Path, known_head: str, show: Callable[[ChainedLine], None]
     try:
         with closing(sqlite3.connect(address, uri=True)) as connection:
             connection.text_factory = lambda content: content.decode("utf-8", "replace")
+            # Before the lines, of which the server may append others meanwhile.
+            highest = _read_highest(connection)
             for row in connection.execute(_SELECT):
                 stored = ChainedLine(convert(row[:-2], AuditLine), *row[-2:])
                 check.add(stored)
                 show(stored)
+            if highest >= check.next_number:
+                check.break_off()
     except sqlite3.OperationalError as error:
         raise InputRefusedError(f"{path} has no audit trail that can be read: {describe_error(error)}.") from None
     except sqlite3.DatabaseError:

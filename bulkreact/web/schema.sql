@@ -93,9 +93,9 @@ CREATE TABLE forms (
     PRIMARY KEY (person, form_id)
 ) STRICT;
 
--- Each line has the hash of itself and of the line before it.
+-- Each line has the hash of itself and of the line before it; with AUTOINCREMENT the highest number is kept elsewhere too.
 CREATE TABLE audit (
-    number INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
     at TEXT NOT NULL,
     person_id TEXT NOT NULL,
     person TEXT NOT NULL,

@@ -146,6 +146,8 @@ def test_a_trail_is_only_appended_to(data: Path, statement: str) -> None:
         (["UPDATE audit SET person = 'Ben' WHERE number = 3"], 3),
         (["UPDATE audit SET hash = before WHERE number = 5"], 5),
         (["DELETE FROM audit WHERE number = 1"], 1),
+        (["DELETE FROM audit WHERE number >= 4"], 4),
+        (["DELETE FROM audit"], 1),
         (["DELETE FROM audit WHERE number = 3"], 3),
         (["UPDATE audit SET number = -number WHERE number IN (3, 4)", "UPDATE audit SET number = 7 + number WHERE number < 0"], 3),
         ([INSERTION], -1),
@@ -175,8 +177,8 @@ def rebuild(data: Path) -> None:
 
 
 def cut(data: Path) -> None:
-    """Remove the last line."""
-    tamper(data, "DELETE FROM audit WHERE number = 5")
+    """Remove the last line, and what SQLite keeps of it."""
+    tamper(data, "DELETE FROM audit WHERE number = 5", "UPDATE sqlite_sequence SET seq = 4")
 
 
 @pytest.mark.parametrize("act", [rebuild, cut])
