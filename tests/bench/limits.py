@@ -7,8 +7,8 @@ from .servers import Arrival, Limit, limiting_server
 from .table import Row, Threshold
 from .workspace import Workspace
 
-# Windows of seconds, calls in each, and how many of them the rows would fill: the published limit, and a shorter one.
-_CASES = ((60.0, 500, 5.0), (10.0, 200, 9.0))
+# Windows of seconds, calls in each, and how many of them the rows would fill: the published limit, and shorter ones.
+_CASES = ((60.0, 500, 5.0), (10.0, 200, 9.0), (1.0, 20, 40.0))
 
 
 def measure(workspace: Workspace) -> Iterator[Row]:

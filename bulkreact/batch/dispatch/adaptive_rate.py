@@ -1,6 +1,6 @@
 """The rate of calls: what the partner turned out to allow, found by bisection, and slowly more. No I/O; seconds."""
 
-from math import inf, sqrt
+from math import floor, inf, sqrt
 
 FLOOR_PER_SECOND = 0.1
 # A rate that is not throttled for so long is allowed.
@@ -11,6 +11,11 @@ CREEP = 0.01
 CREEP_SECONDS = 8.0
 # What was allowed on average, with a margin for windows that do not begin when the pause ends.
 _MARGIN = 0.95
+# A rate that was refused is too high by this factor, when a lower one is not known to be allowed.
+_TOO_HIGH = 1.06
+# Of the first window's limit, as so many answers show it: the rate that is tried, and the one that is taken as refused.
+_OF_LIMIT, _ABOVE_LIMIT = 0.97, 1.04
+_ANSWERS_THAT_SHOW_IT = 10
 # Taken as allowed where a run begins with a refusal, until more is known.
 _UNKNOWN_PER_SECOND = 1.0
 _MODERATE_PER_SECOND = 8.0
@@ -23,7 +28,8 @@ class AdaptiveRate:
     """Decides the rate, in calls per second; infinite until the first throttle if there is no ceiling.
 
     ``low`` is known to be allowed and ``high`` to be refused. What the partner allowed on average from one pause to the
-    next, the pause included, is a lower bound whatever way it counts: by windows, by a bucket, or by open calls.
+    next, the pause included, is a lower bound whatever way it counts: by windows, by a bucket, or by open calls. The first
+    window begins with the first call and, as windows do, lasts whole seconds: what it allows is the limit itself.
     """
 
     def __init__(self, ceiling: float | None) -> None:
@@ -33,12 +39,15 @@ class AdaptiveRate:
         self._high = inf
         self._answered = 0
         self._cycle_began: float | None = None
+        self._first_window = 0
         self._trial_began = -inf
         self._is_lowered = False
         self._creep = CREEP
 
-    def slow_down(self) -> None:
+    def slow_down(self, now: float, retry_after: float | None = None) -> None:
         """Note that the partner was throttled: the present rate is too high. It applies until ``resume``."""
+        if not self._low and retry_after and self._cycle_began is not None:
+            self._first_window = floor(now - self._cycle_began + retry_after)
         self._high = min(self.rate, self.ceiling)
         self._creep = CREEP
         self._is_lowered = True
@@ -60,13 +69,18 @@ class AdaptiveRate:
         self._is_lowered = False
         began = now if self._cycle_began is None else self._cycle_began
         average = _MARGIN * self._answered / max(now - began, 1e-3)
-        low = self._low if self._low < self._high / KNOWN_WITHIN else 0.0
+        # What was refused although it had been allowed says that less is allowed now.
+        low = self._low if self._low < self._high else 0.0
+        if self._first_window and self._answered >= _ANSWERS_THAT_SHOW_IT:
+            limit = self._answered / self._first_window
+            average, self._high = max(average, _OF_LIMIT * limit), min(self._high, _ABOVE_LIMIT * limit)
+        self._first_window = 0
         if not (low or self._answered):
             # Nothing is known of what is allowed: try half, or a moderate rate.
             low = min(self._high / 4, _UNKNOWN_PER_SECOND)
-        self._low = max(min(max(low, average), self._high / KNOWN_WITHIN), FLOOR_PER_SECOND)
+        self._low = max(min(max(low, average), self._high / _TOO_HIGH), FLOOR_PER_SECOND)
         self._cycle_began, self._answered = now, 0
-        self._set(self._low if self._high == inf else self._next_trial(), now)
+        self._set(self._low if self._high == inf or self._is_known else self._next_trial(), now)
 
     def speed_up(self, now: float) -> None:
         """Raise the rate after a non-429 answer if it was allowed for long enough."""

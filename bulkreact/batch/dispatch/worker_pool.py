@@ -229,7 +229,7 @@ class WorkerPool(Generic[Item]):
             write=result.operation in CHANGES,
         )
         if decision.slow_down:
-            self._slow_down(result.beside)
+            self._slow_down(result.beside, retry_after)
         elif decision.scope is ThrottleScope.PARTNER:
             self.queue.limit.cap(result.beside)
         if decision.abandon:
@@ -246,12 +246,12 @@ class WorkerPool(Generic[Item]):
         self.queue.wait(item, decision.until, WaitReason.THROTTLED)
         return None
 
-    def _slow_down(self, beside: int) -> None:
+    def _slow_down(self, beside: int, retry_after: float | None) -> None:
         """Lower the limit of calls in flight after a refusal beside so many, and the rate if that may be to blame."""
         limit, rate = self.queue.limit, self._budget.rate_limiter.adaptive_rate
         was_lowered = limit.is_lowered
         if not limit.lower(beside, self._budget.concurrency):
-            rate.slow_down()
+            rate.slow_down(self._environment.monotonic(), retry_after)
         elif not was_lowered:
             rate.start_again()
 

@@ -17,7 +17,7 @@ def answer(rate: AdaptiveRate, begin: float, seconds: float) -> float:
 
 
 def throttle(rate: AdaptiveRate, now: float, pause: float) -> None:
-    rate.slow_down()
+    rate.slow_down(now)
     rate.resume(now + pause)
 
 
@@ -38,7 +38,7 @@ def test_without_a_ceiling_the_first_throttle_gives_a_pace_the_one_achieved() ->
 
 def test_the_present_rate_is_kept_during_the_pause() -> None:
     rate = AdaptiveRate(40.0)
-    rate.slow_down()
+    rate.slow_down(1.0)
     assert rate.rate == 40.0
 
 
@@ -92,7 +92,7 @@ def test_a_limit_is_found_and_kept_near_and_found_again_when_it_is_raised(limit:
 @pytest.mark.parametrize(("ceiling", "tried"), [(0.4, 0.2), (2.0, 1.0), (9.0, 3.0), (None, 1.0)])
 def test_a_run_that_begins_with_a_refusal_does_not_crawl(ceiling: float | None, tried: float) -> None:
     rate = AdaptiveRate(ceiling)
-    rate.slow_down()
+    rate.slow_down(0.0)
     rate.resume(1.0)
     assert rate.rate == pytest.approx(tried)
 
@@ -125,3 +125,23 @@ def test_the_time_of_an_outage_is_no_part_of_the_pace_achieved() -> None:
         rate.speed_up(60 + number / 200)
     throttle(rate, 60.5, 9.5)
     assert rate.rate == pytest.approx(9.5)
+
+
+def test_the_first_window_shows_the_limit_itself() -> None:
+    rate = AdaptiveRate(40.0)
+    for number in range(20):
+        rate.speed_up(number / 40)
+    rate.slow_down(0.5, retry_after=1.0)
+    rate.resume(1.7)
+    assert rate.rate == pytest.approx(0.97 * 20)
+
+
+def test_what_was_answered_at_several_rates_is_no_window() -> None:
+    rate = AdaptiveRate(None)
+    rate.speed_up(0.0)
+    rate.start_again()
+    rate.resume(2.0)
+    now = answer(rate, 2.0, 3.0)
+    rate.slow_down(now, retry_after=1.0)
+    rate.resume(now + 1)
+    assert rate.rate > 16.0

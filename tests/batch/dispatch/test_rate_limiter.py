@@ -118,7 +118,7 @@ def test_the_first_pace_of_a_run_without_a_ceiling_begins_with_a_gap() -> None:
         limiter = RateLimiter(None)
         await _acquire(limiter, 20)
         limiter.adaptive_rate.speed_up(0)
-        limiter.adaptive_rate.slow_down()
+        limiter.adaptive_rate.slow_down(1.0)
         limiter.adaptive_rate.resume(10)
         began = now()
         await _acquire(limiter, 1, workers=1)
