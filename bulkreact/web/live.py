@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bulkreact.batch.journal.call_tail import CallCounts
 from bulkreact.batch.journal.metadata import SessionRecord
 from bulkreact.batch.journal.outcome_tail import InputCounts
 from bulkreact.batch.journal.reading import JournalReader
@@ -33,6 +34,7 @@ class RunTail:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._calls = CallCounts()
         self._begin(None, None)
 
     def _begin(self, session: int | None, rows: InputCounts | None) -> None:
@@ -55,6 +57,7 @@ class RunTail:
                 self._count(outcome.status, outcome.code, outcome.http_status, 1)
                 if outcome.before_status is not None:
                     self._count(outcome.before_status, outcome.before_code or "", outcome.before_http_status, -1)
+            self._calls = journal.count_calls(self._calls)
             return self._numbers(session)
 
     def _count(self, status: str, code: str, http_status: int | None, times: int) -> None:
@@ -73,6 +76,11 @@ class RunTail:
             well=well,
             counts=_by_status(statuses),
             reasons=_describe(reasons, self._folder),
+            calls={
+                "sent": self._calls.made - self._calls.unsent,
+                "retried": self._calls.retried,
+                "throttled": self._calls.throttled,
+            },
             started_at=session.started_at,
             ended_at=session.ended_at,
             ceiling=session.configured_per_minute,
@@ -200,8 +208,7 @@ class LiveRuns:
         except (OSError, JournalUnreadableError):
             # It has no journal yet.
             return RunNumbers(rows=report.total or 0, waiting=report.waiting)
-        calls = {"sent": report.calls, "retried": max(0, report.calls - numbers.settled), "throttled": 0}
-        numbers = replace(numbers, calls=calls, waiting=report.waiting)
+        numbers = replace(numbers, waiting=report.waiting)
         if numbers.settled == watched.numbers.settled and watched.numbers.rows:
             # Whoever watches is not told anew what nothing has changed.
             before = watched.numbers

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from bulkreact.batch.environment import WaitState
 from bulkreact.batch.journal import (
     call_stats,
+    call_tail,
     call_timeline,
     outcome_tail,
     pending_rows,
@@ -28,6 +29,7 @@ from bulkreact.batch.journal import (
 )
 from bulkreact.batch.journal.call_log import WriteCall, write_calls
 from bulkreact.batch.journal.call_stats import Traffic
+from bulkreact.batch.journal.call_tail import CallCounts
 from bulkreact.batch.journal.customer_names import affected_customers, read_name, read_names
 from bulkreact.batch.journal.integrity import check_journal
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME, open_uri, read_only, unreadable
@@ -146,6 +148,10 @@ class JournalReader:
     def new_outcomes(self, after: int, session: int) -> Iterator[NewOutcome]:
         """Yield what has settled rows since an outcome; see ``outcome_tail``."""
         return outcome_tail.new_outcomes(self.connection, after, session)
+
+    def count_calls(self, before: CallCounts) -> CallCounts:
+        """Return the counts of calls with what is new since those before."""
+        return call_tail.count_calls(self.connection, before)
 
     def input_counts(self) -> InputCounts:
         """Return how many rows there are, and how many of them are settled without a call."""

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from bulkreact.batch.dispatch.reaction import AbortRun, Answered, AttemptLimits, react
 from bulkreact.batch.journal.call_log import load_progress
+from bulkreact.batch.journal.call_tail import CallCounts
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.batch.journal.retry_candidates import candidates
@@ -86,6 +87,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.carried = carried
         self.attempts = attempts
         self.calls = 0
+        self.counted = CallCounts()
 
     def teardown(self) -> None:
         if hasattr(self, "temporary"):
@@ -196,6 +198,9 @@ class JournalMachine(RuleBasedStateMachine):
             assert shown == {ordinal: row.status for ordinal, row in self.rows.items()}
             assert count_rows(journal.result_groups()) == count_rows((row, 1) for row in result_rows(connection))
             assert find_wrong_pages(journal) == []
+            self.counted = counted = journal.count_calls(self.counted)
+            calls, _ = journal.traffic(None)
+            assert (counted.made - counted.unsent, counted.throttled) == (calls["sent"], calls["throttled"])
             watched = WatchSelection(journal, everything=True, restoring=False)
             assert watched.count() == sum(row.status in WATCHED for row in self.rows.values())
             for candidate, row in zip(candidates(connection, all_failed=True), self.rows.values(), strict=True):
