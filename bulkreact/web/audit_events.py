@@ -18,10 +18,10 @@ _RECORDED = frozenset({"cross-site", "bad-token", "no-right", "own-work"})
 
 async def record_refusal(site: Site, request: web.Request, refusal: RequestRefusedError, actor: Actor | None) -> None:
     """Record that somebody was refused what they may not do, only so often that they cannot fill the disk."""
-    is_attempt = actor or refusal.actor or refusal.code == "bad-token"
+    route = route_of(request).removeprefix(site.base)
+    is_attempt = actor or refusal.actor or refusal.code == "bad-token" or route.startswith("/auth/")
     if refusal.code not in _RECORDED or not is_attempt or site.refusals.wait_for(request.remote or "", site.clock()):
         return
-    route = route_of(request).removeprefix(site.base)
     number = request.match_info.get("number") if "/jobs/{" in route else None
     job = await asyncio.to_thread(site.store.job, int(number)) if number else None
     who = refusal.actor or actor or Actor(name="unknown", address=request.remote or "")

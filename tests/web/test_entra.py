@@ -178,7 +178,8 @@ async def test_nobody_of_another_tenant_gets_in(tmp_path: Path, authority: Autho
     authority.directory.domains[TENANT] = OTHER_TENANT
     async with entra_page(tmp_path, authority) as team:
         result = await outcome(team, await team.choose(await team.begin(), "cleo"))
-    assert result == (403, "no-right", False)
+        events = [(line.event, line.detail) for line in team.page.site.store.audit_lines()]
+    assert (result, events) == ((403, "no-right", False), [("refused", "no-right: /auth/callback")])
 
 
 async def test_who_declines_is_not_signed_in(tmp_path: Path, authority: Authority) -> None:
