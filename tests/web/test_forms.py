@@ -12,7 +12,7 @@ from bulkreact.web.forms import Forms
 from bulkreact.web.records import FormAnswer
 from bulkreact.web.refusals import RequestRefusedError
 from bulkreact.web.store import STORE_NAME, RecordStore
-from tests.support.web_page import Json, Page, practising, table, until
+from tests.support.web_page import Json, Page, line, practising, table, until
 
 FORM_ID = str(uuid4())
 MANY = 20
@@ -126,7 +126,7 @@ async def test_twenty_equal_forms_have_one_effect_and_one_answer(tmp_path: Path)
 
 @pytest.mark.soak
 async def test_twenty_equal_forms_for_a_run_have_one_effect_and_one_answer(tmp_path: Path) -> None:
-    content = table(8) + b"11111111-0000-4000-8000-00000000000a,x,y,\n"
+    content = table(8) + line(9, ending="000000020002").encode()
     async with practising(tmp_path, "ann", "cleo", "ben", speed="--rate=2/s") as (ann, cleo, ben):
         await ann.ready(content)
         await press(ann, "/jobs/1/submit", {"version": "1"})
@@ -138,10 +138,13 @@ async def test_twenty_equal_forms_for_a_run_have_one_effect_and_one_answer(tmp_p
         await ann.wait_for(1, "finished")
         await press(cleo, "/jobs/1/verify", {"version": "1"})
         await ann.wait_for(1, "finished")
-        found = await events(ann, 1)
-        calls = await ann.json("/jobs/1/files/summary.json")
+        retried = await press(ann, "/jobs/1/retry", {"version": "1", "all_failed": "yes"})
+        searched = await press(ann, "/find", {"kind": "azure"})
+        found, jobs = await events(ann, 1), (await ann.json("/api/jobs"))["jobs"]
+        searches = ann.site.searches.records.newest()
+        await until(lambda: not ann.site.searches.records.newest()[0].is_open)
     assert [event for event in found if event not in {"checked", "downloaded"}] == [
         *("uploaded", "submitted", "approved", "started", "stopped", "ended", "continued", "started", "ended"),
-        *("verified", "ended"),
+        *("verified", "ended", "retried"),
     ]
-    assert calls["state"] == "finished"
+    assert (retried["location"], len(jobs), searched["location"], len(searches)) == ("/jobs/2", 2, "/find/1", 1)
