@@ -198,9 +198,12 @@ class LiveRuns:
                 watched.read_at = self._monotonic()
         return watched.numbers
 
-    async def final(self, run_id: str) -> RunNumbers:
-        """Return the numbers of a run that nobody works on."""
-        return await asyncio.to_thread(self._read_final, run_id)
+    async def final(self, run_id: str) -> RunNumbers | None:
+        """Return the numbers of a run that nobody works on, None if it is damaged or gone."""
+        try:
+            return await asyncio.to_thread(self._read_final, run_id)
+        except (OSError, JournalUnreadableError):
+            return None
 
     def _read(self, watched: _Watched, report: ProcessReport) -> RunNumbers:
         try:

@@ -82,8 +82,10 @@ class Notifications:
         counts = (
             {name: getattr(check.plan, name) for name in ("rows", "valid", "invalid", "customers")} if check else {}
         )
-        if event == "ended" and job.run_id and (self._settings.reports / job.run_id).is_dir():
-            counts = (await self._live.final(job.run_id)).counts
+        if event == "ended" and job.run_id:
+            # Of a run that never began those of the check are all there is.
+            numbers = await self._live.final(job.run_id)
+            counts = numbers.counts if numbers else counts
         said = line.detail
         if event == APPROVED:
             approval = await asyncio.to_thread(self._store.latest_approval, job.number, version.version)

@@ -78,6 +78,8 @@ async def show_run(site: Site, visit: Visit) -> web.StreamResponse:
     summary = await asyncio.to_thread(summarize, run)
     is_at_work = await asyncio.to_thread(is_locked, run.folder)
     numbers = await (site.live.present(run.name, ProcessReport()) if is_at_work else site.live.final(run.name))
+    if numbers is None:
+        raise unknown("The record of this run")
     page = await run_rows(site, visit, run.name)
     files = [(name, path.stat().st_size) for name, path in run_files(run.folder)]
     return html(

@@ -59,7 +59,7 @@ _SHOWN = (
 @shared.verify_by_default_options
 @shared.reports_option
 @shared.option("--max-rows", type=click.IntRange(1), default=100_000, show_default=True, help="Refuse a larger file.")
-@shared.option("--notify-url", type=WEBHOOK_URL, help="Post the summary of each run to this webhook when done.")
+@shared.option("--notify-url", type=WEBHOOK_URL, help="Post what happens to jobs, and each run's summary, here.")
 @shared.option(
     "--notify-format", type=click.Choice(["json", "teams"]), default="json", show_default=True, help="Of that."
 )
