@@ -87,9 +87,9 @@ _BUTTONS = {
 }
 
 
-def steps(state: JobState) -> list[tuple[str, str]]:
+def steps(job: WebJob) -> list[tuple[str, str]]:
     """Return the steps of a job, each with ``done``, ``current`` or ``ahead``."""
-    current = _STEP_OF_STATE[state]
+    current = _STEP_OF_STATE[JobState.FINISHED if job.is_verifying else job.state]
     return [
         (name, "done" if index < current else "current" if index == current else "ahead")
         for index, name in enumerate(_STEPS)

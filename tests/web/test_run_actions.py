@@ -41,7 +41,7 @@ async def test_looking_again_reads_the_rows_and_changes_their_counts(tmp_path: P
         number = await page.finished(table(3))
         before = await page.job(number)
         response = await page.act(number, "verify")
-        pressed = (await response.json())["job"]
+        pressed, step = (await response.json())["job"], await page.text(f"/jobs/{number}")
         after = await looked_at(page, number)
         text = await page.text(f"/jobs/{number}")
         events = [event["event"] for event in (await page.json(f"/api/jobs/{number}/audit"))["events"]]
@@ -53,6 +53,7 @@ async def test_looking_again_reads_the_rows_and_changes_their_counts(tmp_path: P
         0,
     )
     assert (after["run"]["counts"], after["activity"]) == ({"reactivated": 3}, None)
+    assert 'aria-current="step">Results' in step
     assert "All 3 rows ended well" in text
     assert events[-2:] == ["verified", "ended"]
 
