@@ -162,7 +162,9 @@ class Page:
         """Return a job as soon as it is in one of the states; the test has failed when that takes two minutes."""
         end = asyncio.get_running_loop().time() + _PATIENCE
         while (job := await self.job(number))["state"] not in states:
-            assert asyncio.get_running_loop().time() < end, f"No. {number} is to be {' or '.join(states)}: {job}"
+            assert asyncio.get_running_loop().time() < end, (
+                f"No. {number} is to be {' or '.join(states)}: {[job[name] for name in ('state', 'activity', 'cause')]}"
+            )
             await asyncio.sleep(0.05)
         return job
 

@@ -105,3 +105,15 @@ async def test_a_continued_job_that_is_withdrawn_from_the_line_is_stopped_by_tha
         "person",
         {"accepted": 2},
     )
+
+
+@pytest.mark.usefixtures("rare_looks")
+async def test_a_run_is_asked_to_stop_and_then_to_stop_at_once(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        number = await queued(page, queued_at=AFTER)
+        page.site.store.change(number, Happening(event=JobEvent.STARTED, now=AFTER), Actor())
+        control, asked = page.site.folders.control(number), []
+        for action in ("stop", "stop-now"):
+            response = await page.post(f"/jobs/{number}/{action}", {"version": "1"})
+            asked.append((response.status, sorted(path.name for path in control.glob("stop*"))))
+    assert asked == [(200, ["stop"]), (200, ["stop", "stop-now"])]
