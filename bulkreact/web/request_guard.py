@@ -68,7 +68,10 @@ def guard_view(route: View) -> Callable[[web.Request], Awaitable[web.StreamRespo
             if wants_json(request, site.base):
                 raise RequestRefusedError("signed-out", "Sign in, then try again.")
             target = quote(request.path_qs, safe="")
-            raise web.HTTPSeeOther(f"{site.base}/auth/sign-in?next={target}")
+            # A form of ours, like a filter, may be led to no other site: browsers would do nothing.
+            is_form = bool(request.query_string) and request.headers.get("Sec-Fetch-Site") == "same-origin"
+            pause = "&signed-out=yes" if site.settings.entra and is_form else ""
+            raise web.HTTPSeeOther(f"{site.base}/auth/sign-in?next={target}{pause}")
         job = None
         if not route.polled:
             take(site.requests.wait_for(session.hash, site.clock()))

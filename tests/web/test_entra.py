@@ -236,6 +236,15 @@ async def test_signing_out_ends_the_session_here_and_shows_the_way_to_end_it_the
     assert f"{authority.authority_url}/{TENANT}/oauth2/v2.0/logout" in shown
 
 
+async def test_who_has_no_session_is_led_to_microsoft_but_not_from_a_form(tmp_path: Path, authority: Authority) -> None:
+    async with entra_page(tmp_path, authority) as team:
+        asked = [("/jobs?q=a", "none"), ("/jobs", "same-origin"), ("/jobs?q=a", "same-origin")]
+        led = [(await team.page.get(path, **{"Sec-Fetch-Site": site})).headers["Location"] for path, site in asked]
+        statuses = [(await team.page.get(path)).status for path in led]
+    assert [path.endswith("&signed-out=yes") for path in led] == [False, False, True]
+    assert statuses == [303, 303, 200]
+
+
 async def test_the_id_before_signing_in_is_not_the_one_after(tmp_path: Path, authority: Authority) -> None:
     async with entra_page(tmp_path, authority) as team:
         ids = []

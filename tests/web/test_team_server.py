@@ -179,6 +179,27 @@ async def test_a_file_that_was_chosen_goes_on_after_signing_in_again(tmp_path: P
         await tab.wait_for_url(f"{team.page.origin}/jobs/1")
 
 
+@pytest.mark.browser
+@needs_chromium
+async def test_a_filter_leads_to_the_sign_in_when_the_session_has_ended(tmp_path: Path, authority: Authority) -> None:
+    async with (
+        entra_page(tmp_path, authority) as team,
+        chromium() as browser,
+        watched(browser, ignore_https_errors=True) as context,
+    ):
+        tab = await context.tab()
+        await choose(tab, team.page.origin, "Vic")
+        await tab.goto(f"{team.page.origin}/jobs")
+        record = RecordStore(team.page.site.settings.data / STORE_NAME)
+        record.delete_sessions()
+        record.close()
+        await tab.get_by_label("Search").fill("orders")
+        await tab.get_by_test_id("filter-submit").click()
+        await tab.get_by_role("link", name="Sign in with Microsoft").click()
+        await tab.get_by_role("link", name="Vic Example").click()
+        await tab.wait_for_url(f"{team.page.origin}/jobs?*q=orders*")
+
+
 async def upload(page: OwnPage, number: int) -> str:
     """Upload a file until there is an answer, under one form id; return where it leads."""
     form_id = str(uuid4())
