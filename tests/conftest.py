@@ -22,7 +22,7 @@ from tests.support.token_authority import CLIENT, TENANT, Authority, start_autho
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # How long a step takes depends on the machine.
 STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("thorough", STEADY, max_examples=200)
+settings.register_profile("thorough", STEADY, max_examples=100)
 settings.register_profile("quick", STEADY, max_examples=20)
 settings.load_profile("quick")
 

@@ -133,4 +133,4 @@ def test_a_file_system_that_fails_at_some_moment(trials: Trials, fault: Fault) -
     assert found == {}
 
 
-MOMENTS = int(os.environ.get("FILE_FAULT_MOMENTS", "12"))
+MOMENTS = int(os.environ.get("FILE_FAULT_MOMENTS", "8"))
