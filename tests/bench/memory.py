@@ -19,7 +19,7 @@ def measure(workspace: Workspace) -> Iterator[Row]:
         usual, long = (_run(workspace, rows, base_url) for rows in (few, many))
     more = (long.peak - usual.peak) / _MIB
     detail = {"mib": [long.peak / _MIB], "other_mib": [usual.peak / _MIB]}
-    yield Row(f"memory of {many:,} rows", f"{few:,} rows", (more,), Threshold(most=64), unit="MiB", detail=detail)
+    yield Row(f"memory of {many:,} rows", f"{few:,} rows", (more,), Threshold(most=48), unit="MiB", detail=detail)
     for rows, spent in ((few, usual), (many, long)):
         yield Row(f"a run of {rows:,} rows", "-", (spent.seconds,), REPORTED, unit="s", detail={"cpu": [spent.cpu]})
 

@@ -31,5 +31,5 @@ def measure(workspace: Workspace) -> Iterator[Row]:
             firsts.append(server.arrivals()[0].at - began)
     shutil.rmtree(reports)
     name = f"resume of {rows:,} rows"
-    yield Row(f"{name}: first call", f"{left:,} left", tuple(firsts), Threshold(most=3), unit="s")
+    yield Row(f"{name}: first call", f"{left:,} left", tuple(firsts), Threshold(most=1), unit="s")
     yield Row(f"{name}: all done", f"{left:,} left", tuple(ends), unit="s")

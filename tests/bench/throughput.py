@@ -16,9 +16,9 @@ _SHARES = {"requests in 32 threads": 0.2, "xargs -P 32 curl": 0.05}
 _RUN = "bulkreact run"
 _BARE = "bare aiohttp pool"
 _THRESHOLDS = {
-    _BARE: Threshold(least=0.6),
-    "requests in 32 threads": Threshold(least=3),
-    "xargs -P 32 curl": Threshold(least=10),
+    _BARE: Threshold(least=0.65),
+    "requests in 32 threads": Threshold(least=5),
+    "xargs -P 32 curl": Threshold(least=15),
     "curl -Z": REPORTED,
 }
 
@@ -42,7 +42,7 @@ def measure(workspace: Workspace) -> Iterator[Row]:
             yield Row("calls per second", name, ratios(speeds[_RUN], speeds[name]), _THRESHOLDS[name], detail=detail)
     costs = {name: [run.cpu / sizes[name] * 1e6 for run in runs] for name, runs in spent.items()}
     detail = {"microseconds_per_row": costs[_RUN], "other_microseconds_per_row": costs[_BARE]}
-    yield Row("CPU seconds per row", _BARE, ratios(costs[_RUN], costs[_BARE]), Threshold(most=2), detail=detail)
+    yield Row("CPU seconds per row", _BARE, ratios(costs[_RUN], costs[_BARE]), Threshold(most=1.5), detail=detail)
 
 
 def _run(workspace: Workspace, source: Path, base_url: str) -> Spent:
