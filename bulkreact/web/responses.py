@@ -95,7 +95,9 @@ def _refusal_response(site: Site, request: web.Request, refusal: RequestRefusedE
         response.headers.update(headers)
         return response
     session = site.sessions.find(request.cookies.get(cookie_name(site)), is_use=False)
-    back = request.path if request.method == "GET" else request.path.rpartition("/")[0] or f"{site.base}/"
+    back = request.path if request.method == "GET" else request.path.rpartition("/")[0]
+    if back in {site.base, f"{site.base}/auth"}:
+        back = f"{site.base}/"
     page = site.pages.render("error", session, refusal=refusal, back=back)
     return web.Response(text=page, status=refusal.status, content_type="text/html", headers=headers)
 

@@ -245,6 +245,19 @@ async def test_who_has_no_session_is_led_to_microsoft_but_not_from_a_form(tmp_pa
     assert statuses == [303, 303, 200]
 
 
+@pytest.mark.parametrize(
+    ("path", "wanted"), [("/jobs/1/submit", "/page/jobs/1"), ("/jobs", "/page/"), ("/auth/stay", "/page/")]
+)
+async def test_a_form_without_a_session_shows_the_way_back_to_its_page(
+    tmp_path: Path, authority: Authority, path: str, wanted: str
+) -> None:
+    async with entra_page(tmp_path, authority, path="/page") as team:
+        response = await team.page.post(path, headers={"Accept": "text/html"})
+        text = await response.text()
+    assert response.status == 401
+    assert f'<a href="/page/auth/sign-in?next={wanted}">' in text
+
+
 async def test_the_id_before_signing_in_is_not_the_one_after(tmp_path: Path, authority: Authority) -> None:
     async with entra_page(tmp_path, authority) as team:
         ids = []
