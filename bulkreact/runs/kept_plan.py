@@ -4,14 +4,14 @@ Both are replaced whole: at every moment each of them is the old one or the new 
 """
 
 import json
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 import msgspec
 
-from bulkreact.atomic_write import drafting, replacing, sync_folder
+from bulkreact.atomic_write import drafting, remove_abandoned, replacing, sync_folder
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.batch.journal.problem_table import make_single_file, store_problems
 from bulkreact.batch.journal.row_pages import RowProblem
@@ -23,6 +23,7 @@ from bulkreact.runs.own_outputs import PLAN_NAME, ROWS_NAME
 from bulkreact.wording import describe_error, printable
 
 _SPOOL_NAME = "problems.jsonl"
+_DRAFT_NAME = ".plan.draft-"
 
 
 class KeptPlan:
@@ -72,12 +73,13 @@ class KeptPlan:
 @contextmanager
 def keeping_plan(folder: Path) -> Iterator[KeptPlan]:
     """Yield the files of a plan to be kept in a folder; InputRefusedError if they cannot be."""
-    draft = folder / ".plan.draft"
+    # Another process may keep a plan of its own there.
+    draft = folder / f"{_DRAFT_NAME}{token_hex(4)}"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_again(OutputPath("--keep", folder, OutputKind.PLAN_FOLDER))
-        # Left by a killed process.
-        shutil.rmtree(draft, ignore_errors=True)
+        for left in folder.glob(f"{_DRAFT_NAME}*"):
+            remove_abandoned(left)
         with drafting(draft), translating_write_errors():
             kept = KeptPlan(folder, draft)
             try:

@@ -1,0 +1,34 @@
+"""A folder that a plan is kept in has a whole one at every moment, however many processes keep theirs in it."""
+
+from pathlib import Path
+
+from bulkreact.batch.journal.journal import create
+from bulkreact.batch.journal.kept_rows import KeptRows
+from bulkreact.runs.kept_plan import KeptPlan, keeping_plan
+from tests.batch.journal.test_journal import valid
+
+
+def fill(kept: KeptPlan, rows: int) -> None:
+    """Read so many rows for a plan."""
+    create(kept.draft, [valid(number) for number in range(2, 2 + rows)])
+    kept.store_problems()
+
+
+def count_rows(folder: Path) -> int:
+    """Return how many rows the kept plan has."""
+    with KeptRows(folder) as rows:
+        return len(rows.page("all", code="", customer="", text="", after=0, limit=100))
+
+
+def test_two_processes_keep_a_plan_in_the_same_folder(tmp_path: Path) -> None:
+    (tmp_path / ".plan.draft-dead").mkdir()
+    with keeping_plan(tmp_path) as first:
+        fill(first, 3)
+        with keeping_plan(tmp_path) as second:
+            fill(second, 2)
+            second.publish(["{}"])
+            counts = [count_rows(tmp_path)]
+        first.publish(["{}"])
+        counts.append(count_rows(tmp_path))
+    assert counts == [2, 3]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["plan.json", "rows.sqlite3"]
