@@ -60,7 +60,8 @@ def guard_view(route: View) -> Callable[[web.Request], Awaitable[web.StreamRespo
 
     async def respond(request: web.Request) -> web.StreamResponse:
         site = request.app[SITE]
-        is_seen = not (route.polled and request.query.get("hidden") == "1")
+        looks_alone = route.polled or route.path == "/api/session"
+        is_seen = not (looks_alone and request.query.get("hidden") == "1")
         session = await find_session(site, request, is_use=is_seen)
         if route.right is None:
             return await route.handler(site, Visit(request, session))

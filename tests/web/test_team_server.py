@@ -150,9 +150,18 @@ async def test_a_page_warns_before_a_session_ends(tmp_path: Path, authority: Aut
     ):
         tab = await context.tab()
         await choose(tab, team.page.origin, "Vic")
+        await tab.clock.install()
         await tab.goto(f"{team.page.origin}/help?q=1")
         await tab.get_by_test_id("session-warning").wait_for()
         await tab.get_by_test_id("stay-signed-in").click()
+        await tab.wait_for_url(f"{team.page.origin}/help?q=1")
+        await tab.get_by_test_id("session-warning").wait_for()
+        record = RecordStore(team.page.site.settings.data / STORE_NAME)
+        record.delete_sessions()
+        record.close()
+        await tab.clock.fast_forward(31_000)
+        await tab.get_by_role("link", name="You are signed out. Sign in to go on.").click()
+        await tab.get_by_role("link", name="Vic Example").click()
         await tab.wait_for_url(f"{team.page.origin}/help?q=1")
 
 

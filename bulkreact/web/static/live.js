@@ -1,5 +1,5 @@
 // Asks how a run stands, and writes the numbers where they are; a change of state loads the page anew.
-import { byId, show } from "./page.js";
+import { byId, offerSignIn, show } from "./page.js";
 
 const section = document.querySelector("[data-live]");
 const number = new Intl.NumberFormat("en-US");
@@ -86,14 +86,7 @@ const ask = async () => {
     const hidden = document.hidden ? "?hidden=1" : "";
     const headers = { Accept: "application/json", ...(tag ? { "If-None-Match": tag } : {}) };
     const answer = await fetch(section.dataset.live + hidden, { headers, cache: "no-store" });
-    if (answer.status === 401) {
-      const lost = byId("lost");
-      const link = document.createElement("a");
-      link.href = `${document.body.dataset.base}/auth/sign-in?next=${encodeURIComponent(location.pathname)}`;
-      link.textContent = "You are signed out. Sign in to go on watching.";
-      lost.replaceChildren(link);
-      return show(lost, true);
-    }
+    if (answer.status === 401) return offerSignIn(byId("lost"), "You are signed out. Sign in to go on watching.");
     if (answer.status !== 304) {
       if (!answer.ok) throw new Error(String(answer.status));
       const live = await answer.json();

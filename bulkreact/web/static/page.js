@@ -8,6 +8,14 @@ export const show = (element, visible) => {
   if (element) element.hidden = !visible;
 };
 
+export const offerSignIn = (element, text) => {
+  const link = document.createElement("a");
+  link.href = `${base}/auth/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`;
+  link.textContent = text;
+  element.replaceChildren(link);
+  show(element, true);
+};
+
 for (const form of document.forms) {
   form.addEventListener("submit", () => {
     // After the browser has taken the form's values.
@@ -36,9 +44,10 @@ const watchSession = async () => {
   const wait = expires - later - Date.now();
   if (wait > 0) return void setTimeout(watchSession, Math.min(wait + 500, 60_000));
   try {
-    const answer = await fetch(`${base}/api/session`, { headers: { Accept: "application/json" } });
+    // Hidden: to look after the session is no use of it.
+    const answer = await fetch(`${base}/api/session?hidden=1`, { headers: { Accept: "application/json" } });
     const session = await answer.json();
-    if (!session.signed_in) return show(byId("session-warning"), true);
+    if (!session.signed_in) return offerSignIn(byId("session-warning"), "You are signed out. Sign in to go on.");
     const end = Date.parse(session.expires_at);
     document.body.dataset.expires = String(end / 1000);
     show(byId("session-warning"), end - later <= Date.now());
