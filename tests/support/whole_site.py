@@ -73,13 +73,23 @@ class WholeSite:
         jobs = [numbers[0] for numbers in self.jobs.values()]
         ready, finished = self.jobs[JobState.READY][0], self.jobs[JobState.FINISHED][0]
         return [
-            *("/", "/jobs", "/find", "/settings", "/audit", "/help", f"/help/{_CODE}", "/help/20002", "/auth/sign-in"),
+            *(
+                "/",
+                "/jobs",
+                "/find",
+                "/settings",
+                "/audit",
+                "/help",
+                "/help/20002",
+                "/auth/sign-in",
+                "/auth/token?token=x",
+            ),
             *(f"/jobs/{number}" for number in jobs),
             *(f"/find/{number}" for number in range(1, len(SearchState) + 1)),
             *(f"/jobs/{ready}/rows?show={show}&per=500" for show in ("problems", "all")),
             *(f"/jobs/{number}/{name}" for number in (ready, finished) for name in ("audit", "stop")),
             *(f"/jobs/{finished}/rows?per=500", f"/runs/{self.run}", f"/runs/{self.run}/rows?per=500"),
-            *("/jobs/99999", "/find/99999", "/jobs?state=x"),
+            *("/jobs/99999", "/jobs?state=x"),
         ]
 
     @property
@@ -136,14 +146,25 @@ def _add_jobs(site: Site, run: str, texts: Sequence[str]) -> dict[JobState, list
     kinds, jobs = _kinds(), defaultdict[JobState, list[int]](list)
     for index in range(max(len(texts), len(kinds))):
         state, cause = kinds[index % len(kinds)]
-        jobs[state].append(_add_job(site, run, state, cause, texts, index))
+        parent = jobs[JobState.FINISHED][0] if state is JobState.WITHDRAWN else None
+        jobs[state].append(_add_job(site, run, (state, cause), texts, index, retry_of=parent))
     finished, now = site.store.job(jobs[JobState.FINISHED][0]), iso_milliseconds(utc_now())
     for text in texts:
         site.store.audit(Actor("made-up", text), "stopped", text, now, job=finished)
     return jobs
 
 
-def _add_job(site: Site, run: str, state: JobState, cause: StopCause | None, texts: Sequence[str], index: int) -> int:
+def _add_job(
+    site: Site,
+    run: str,
+    kind: tuple[JobState, StopCause | None],
+    texts: Sequence[str],
+    index: int,
+    *,
+    retry_of: int | None,
+) -> int:
+    """Add a job of two versions; return its number."""
+    state, cause = kind
     text, now = texts[index % len(texts)], iso_milliseconds(utc_now())
     own_run = _RUN.format(index) if state in _WITH_RUN else None
     if own_run:
@@ -168,8 +189,10 @@ def _add_job(site: Site, run: str, state: JobState, cause: StopCause | None, tex
         by_name=text,
         created_at=now,
         changed_at=now,
+        version=2,
         run_id=own_run,
         queued_at=now,
+        retry_of=retry_of,
     )
 
     def version(number: int, present: int, /) -> Version:
@@ -177,14 +200,16 @@ def _add_job(site: Site, run: str, state: JobState, cause: StopCause | None, tex
         control = site.folders.control(number)
         control.mkdir()
         (control / PROGRESS).write_bytes(json.encode({"phase": "waiting", "words": text}))
-        changed = {"job": number, "by_id": by_id, "by_name": text, "remark": text} | found.get(state, {})
-        return replace(first, **changed)
+        changed = {"job": number, "version": present, "by_id": by_id, "by_name": text, "remark": text}
+        return replace(first, **changed, **found.get(state, {}))
 
     job = site.store.create_job(job, version, Actor(by_id, text))
+    with site.store._writing():
+        site.store._insert("versions", replace(first, job=job.number, by_name=text))
     if result := result_of(first):
         person = Person("decider", text, ())
         decision = "rejected" if state is JobState.REJECTED else "approved"
-        approval = decide(job, site.store.versions(job.number)[0], result.plan, person, decision, comment=text, at=now)
+        approval = decide(job, site.store.versions(job.number)[1], result.plan, person, decision, comment=text, at=now)
         with site.store._writing():
             site.store._insert("approvals", approval)
     return job.number
