@@ -114,13 +114,8 @@ class WebJob(Struct, frozen=True, kw_only=True):
 
     @property
     def is_open(self) -> bool:
-        """Return whether the job's rows may still be sent."""
-        return self.state in _OPEN
-
-    @property
-    def holds_rows(self) -> bool:
-        """Return whether nobody else may send its rows: they may still be sent here."""
-        return self.is_open and self.cause is not StopCause.REFUSED
+        """Return whether the job's rows may still be sent; those that its run has refused never are."""
+        return self.state in _OPEN and self.cause is not StopCause.REFUSED
 
     @property
     def is_verifying(self) -> bool:

@@ -20,7 +20,7 @@ from bulkreact.web.downloads import job_files
 from bulkreact.web.file_checks import FileChecks, options_of, refusal_of, result_of
 from bulkreact.web.folders import JobFolders
 from bulkreact.web.forms import Forms
-from bulkreact.web.jobs import JobState, WebJob
+from bulkreact.web.jobs import JobState, StopCause, WebJob
 from bulkreact.web.live import LiveRuns
 from bulkreact.web.live_answers import LiveAnswers
 from bulkreact.web.local_sign_in import OneTimeLink
@@ -202,7 +202,7 @@ class Site:
         jobs = [
             describe_same(other)
             for other in self.store.jobs_with_digest(digest)
-            if other.number != job.number and other.target == job.target and (other.is_open or _has_run(other))
+            if other.number != job.number and other.target == job.target and (other.is_open or self._has_run(other))
         ]
         ours = self.store.run_ids()
         runs = [
@@ -214,6 +214,11 @@ class Site:
         ]
         return sorted([*jobs, *runs], key=lambda same: not same.is_open)
 
+    def _has_run(self, job: WebJob) -> bool:
+        if job.cause is StopCause.REFUSED:
+            return (self.settings.reports / (job.run_id or "")).is_dir()
+        return job.state in {*_AT_WORK, *_AFTER_RUN}
+
     def _read(self, job: WebJob) -> tuple[list[Version], list[SameRows], int | None, list[tuple[str, Path]]]:
         versions = self.store.versions(job.number)
         is_ready = job.state in {JobState.READY, JobState.WAITING} and versions[-1].digest
@@ -224,10 +229,6 @@ class Site:
     def _position(self, job: WebJob) -> int:
         line = [waiting.number for waiting in self.store.jobs_in([JobState.QUEUED]) if waiting.target == job.target]
         return line.index(job.number) + 1 if job.number in line else 1
-
-
-def _has_run(job: WebJob) -> bool:
-    return job.state in {*_AT_WORK, *_AFTER_RUN}
 
 
 def _well(counts: dict[str, int]) -> int:

@@ -73,7 +73,7 @@ class RecordStore(SessionRecords):
             parent = step(self._job(job.retry_of or 0), happening)
             if isinstance(parent, EventRefusal):
                 return parent
-            if any(other.holds_rows for other in self.retries(parent.number)):
+            if any(other.is_open for other in self.retries(parent.number)):
                 return EventRefusal(parent.state, happening.event)
             job, _ = self._add_job(job, make_version)
             head = self._audit(actor, job, "retried", detail, job.created_at, status=201)

@@ -67,7 +67,7 @@ class JobView(Struct, frozen=True, kw_only=True):
 
     def _ended_numbers(self) -> list[RunNumbers]:
         """Return the numbers of the run and its retries; none while a retry may still send its rows."""
-        if any(retry.job.holds_rows for retry in self.retries):
+        if any(retry.job.is_open for retry in self.retries):
             return []
         return [numbers for numbers in (self.numbers, *(retry.numbers for retry in self.retries)) if numbers]
 

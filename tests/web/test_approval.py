@@ -148,6 +148,8 @@ async def test_a_file_that_was_swapped_after_its_approval_is_not_sent(tmp_path: 
         await swap(tmp_path)
         await decide(ben, number)
         job, page = await ann.wait_for(number, "stopped", "finished"), await ann.text(f"/jobs/{number}")
+        # What will never be sent there does not keep its rows from anybody.
+        assert await asks(ann) == number + 1
     assert (job["state"], job["cause"], job["run"]["exit_code"], job["may"]) == ("stopped", "refused", 2, [])
     assert "Nothing was sent" in page
     assert (started(tmp_path), (tmp_path / "reports/serve/jobs/1/run.log").exists()) == ([], False)
