@@ -10,6 +10,7 @@ from itertools import product
 from pathlib import Path
 from statistics import median
 
+from tests.support import bombs
 from tests.support.web_page import Page
 
 from . import watching
@@ -85,6 +86,7 @@ async def _in_browser(workspace: Workspace, served: Served) -> list[Row]:
         rows += await _measure_upload(workspace, served, page)
         for count, kind, most in _FILES:
             rows += await _measure_check(workspace, served, page, (count, kind), most)
+        rows.append(await _measure_bombs(page))
         rows += [row async for row in _measure_views(page)]
         rows += await _measure_row_pages(workspace, served, page)
     return rows
@@ -152,6 +154,21 @@ def _write(workspace: Workspace, rows: int, kind: str) -> Path:
     if not path.exists():
         write_workbook(path, rows)
     return path
+
+
+async def _measure_bombs(page: Page) -> Row:
+    """Return how soon the server answers while files are checked that unpack to gigabytes."""
+    spent = list[float]()
+    for content in (bombs.endless_line(3), bombs.many_rows(3), bombs.laughing_workbook(), bombs.many_entries(10**6)):
+        response = await page.upload(content, "bomb.xlsx" if content.startswith(b"PK") else "bomb.csv.gz")
+        number = int((await response.json())["location"].rpartition("/")[2])
+        is_over = False
+        while not is_over:
+            began = time.perf_counter()
+            await page.text("/healthz")
+            is_over = (await page.json(f"/api/jobs/{number}/live"))["state"] != "checking"
+            spent.append(time.perf_counter() - began)
+    return Row("health and a live page beside a bomb: p95", "-", (watching.p95(spent),), Threshold(most=200), unit="ms")
 
 
 async def _measure_views(page: Page) -> AsyncIterator[Row]:
