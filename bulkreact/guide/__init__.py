@@ -16,7 +16,7 @@ TOPICS = (
         "team-server",
         "reference",
     ),
-    *("simulator", "how-a-run-works", "scale", "security", "contributing", "changes"),
+    *("simulator", "how-a-run-works", "scale", "beyond-one-machine", "security", "contributing", "changes"),
 )
 
 
