@@ -17,6 +17,8 @@ def main(signals: list[int] | None = None) -> None:
     Every signal is appended to ``signals``: an exception that is raised while a module loads may be lost.
     """
     received = [] if signals is None else signals
+    # Modules are no garbage; the collector starts again when the command is loaded.
+    gc.disable()
 
     # Until a run begins a signal ends the program at once, even while modules load, and temporary files are removed.
     # Both raise instances: interrupted compiled code turns what sys.exit and Python's own handler for SIGINT raise

@@ -1,5 +1,6 @@
 """The program's entry point: imports a command only when it is run, and turns every error into its exit code."""
 
+import gc
 import io
 import os
 import sys
@@ -26,6 +27,7 @@ class _LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command = import_module(f"bulkreact.cli.commands.{cmd_name}").command
+        gc.enable()
         if not isinstance(command, click.Command):
             raise TypeError(f"bulkreact.cli.commands.{cmd_name}.command is not a command")
         return command

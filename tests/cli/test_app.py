@@ -92,3 +92,15 @@ def test_shell_completion_offers_the_commands(program: Program) -> None:
     program.environment |= {"_BULKREACT_COMPLETE": "bash_complete", "COMP_WORDS": "bulkreact re", "COMP_CWORD": "1"}
     process = program()
     assert process.out.split() == ["plain,resume", "plain,retry", "plain,results"]
+
+
+def test_garbage_is_collected_when_the_command_is_loaded() -> None:
+    code = (
+        "import gc, sys; sys.argv[1:] = ['explain', '404']\n"
+        "from bulkreact.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(gc.isenabled(), gc.get_threshold()[0])"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.splitlines()[-1] == "True 20000"
