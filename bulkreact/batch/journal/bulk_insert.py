@@ -13,7 +13,7 @@ from msgspec.structs import astuple
 
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.checksums import Value, checksum_of, with_checksum
-from bulkreact.batch.journal.row_traits import RowTraits, TraitFinder
+from bulkreact.batch.journal.row_traits import TraitFinder
 from bulkreact.batch.journal.stored_types import encode_types
 from bulkreact.batch.journal.writer import multi_row
 from bulkreact.models import ColumnType, InputRow
@@ -30,8 +30,8 @@ _encoded = Encoder().encode
 _SameStatement = tuple[str, list[tuple[Value, ...]]]
 
 
-def insert_rows(connection: sqlite3.Connection, rows: Iterable[InputRow]) -> RowTraits:
-    """Insert rows in order, and return what they may have.
+def insert_rows(connection: sqlite3.Connection, rows: Iterable[InputRow]) -> TraitFinder:
+    """Insert rows in order, and return what finds out what they may have.
 
     An error in either thread ends the insertion and closes the connection.
     """
@@ -51,7 +51,7 @@ def collection_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _insert(connection: sqlite3.Connection, rows: Iterable[InputRow]) -> RowTraits:
+def _insert(connection: sqlite3.Connection, rows: Iterable[InputRow]) -> TraitFinder:
     finder = TraitFinder()
     waiting: deque[Future[None]] = deque()
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="filling")
@@ -72,7 +72,7 @@ def _insert(connection: sqlite3.Connection, rows: Iterable[InputRow]) -> RowTrai
         raise
     finally:
         thread.shutdown()
-    return finder.traits()
+    return finder
 
 
 def _batches(rows: Iterable[InputRow], finder: TraitFinder) -> Iterator[list[_SameStatement]]:

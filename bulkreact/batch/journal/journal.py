@@ -18,7 +18,7 @@ from bulkreact.batch.journal.integrity import check_journal
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.batch.journal.metadata import RunMetadata, insert_metadata, load_metadata
 from bulkreact.batch.journal.reading import JournalReader
-from bulkreact.batch.journal.row_traits import ANY_TRAITS, RowTraits
+from bulkreact.batch.journal.row_traits import ANY_TRAITS, RowTraits, TraitFinder
 from bulkreact.batch.journal.seal import seal, upgrade
 from bulkreact.batch.journal.writer import connect_sqlite, translating_write_errors
 from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError, JournalUnreadableError
@@ -160,8 +160,8 @@ class Journal(JournalReader):
             self.connection.execute(sql, values)
 
 
-def create(folder: Path, rows: Iterable[InputRow]) -> RowTraits:
-    """Create a journal in a folder, with the rows of an input but no metadata yet; return what the rows may have."""
+def create(folder: Path, rows: Iterable[InputRow]) -> TraitFinder:
+    """Create a journal in a folder, with the rows of an input but no metadata yet; return what finds their traits."""
     path = folder / JOURNAL_NAME
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     connection = connect_sqlite(path)
@@ -172,10 +172,10 @@ def create(folder: Path, rows: Iterable[InputRow]) -> RowTraits:
     except sqlite3.Error:
         connection.close()
         raise
-    traits = insert_rows(connection, rows)
+    finder = insert_rows(connection, rows)
     with closing(connection):
         connection.execute("COMMIT")
-    return traits
+    return finder
 
 
 def finalize(folder: Path, metadata: RunMetadata, traits: RowTraits = ANY_TRAITS) -> None:

@@ -71,7 +71,7 @@ def test_a_journal_is_the_same_as_if_all_had_been_looked_for(tmp_path: Path, ext
     for traits in (None, ANY_TRAITS):
         folder = tmp_path / str(len(dumps))
         folder.mkdir()
-        found = create(folder, [*PROPER, INVALID, *extra])
+        found = create(folder, [*PROPER, INVALID, *extra]).traits()
         if (traits or found).may_have_swapped_ids:
             flag_swapped_ids(folder)
         finalize(folder, metadata(header=("a",)), traits or found)
