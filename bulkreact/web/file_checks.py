@@ -36,6 +36,11 @@ _DIED = FileRefusal(
     "not-readable",
     "The file could not be read within 2 GB and 10 minutes. Is it the right file? Save it again as CSV UTF-8.",
 )
+_NOT_CHECKED = FileRefusal(
+    "not-checked",
+    "The server could not check the file. Its administrator finds the reason in check.log, beside the file; then send it "
+    "again.",
+)
 _DROPPED = "Chosen for the file before, and not used for this one: "
 _PROBLEMS_HEADER = ("row", "cell", "column", "value", "reason", "remedy")
 _WIDTHS = (8, 8, 18, 40, 50, 60)
@@ -122,6 +127,9 @@ class FileChecks:
 
     def _end(self, job: WebJob, version: Version, folder: Path, code: int | None) -> None:
         plan = _read_plan(folder) if code in {EXIT_SUCCESS, EXIT_SOME_FAILED, InputRefusedError.exit_code} else None
+        if code == InputRefusedError.exit_code and not (plan and plan.refused):
+            # It was not the file that was refused; the plan is one of an earlier attempt.
+            plan = PlanFile(refused=_NOT_CHECKED)
         result = self._result(plan, folder) if plan and not plan.refused else None
         now = iso_milliseconds(self._now())
         if plan is None or result is None:

@@ -49,3 +49,11 @@ async def test_what_was_chosen_for_a_workbook_is_dropped_when_a_csv_replaces_it(
     assert (chosen["state"], chosen["options"]["sheet"], job["state"]) == ("ready", sheet, "ready")
     assert (job["options"]["sheet"], job["options"]["hidden_rows"]) == ("", "")
     assert f"not used for this one: sheet {sheet}, hidden_rows skip." in text
+
+
+async def test_a_check_that_the_settings_do_not_allow_is_not_said_to_be_the_files_fault(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        page.site.settings.arguments["plan"] = ("--rate=never",)  # type: ignore[index]
+        number = await page.ready(FILE.encode())
+        refused = (await page.job(number))["refused"]
+    assert (refused["code"], "check.log" in refused["message"]) == ("not-checked", True)
