@@ -2,7 +2,7 @@
 
 import asyncio
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from bulkreact.web.audit_events import record_download
 from bulkreact.web.downloads import file_response, job_files, save_name
@@ -63,7 +63,6 @@ async def show_live(site: Site, visit: Visit) -> web.StreamResponse:
     else:
         response = web.Response(text=answer.text, content_type="application/json")
     response.etag = answer.tag
-    response.headers[hdrs.CACHE_CONTROL] = "no-cache, private"
     return response
 
 

@@ -18,6 +18,7 @@ from bulkreact.web.uploads import SILENCE_SECONDS, UNREADABLE
 
 # The largest number that programs of all kinds read exactly.
 LARGEST = 2**53
+_DIGITS = len(str(LARGEST))
 _FIELD_BYTES = 16_384
 _FIELDS = 2000
 _CHUNK = 1 << 16
@@ -82,7 +83,7 @@ class Visit:
         text = self.query(name)
         if not text:
             return default
-        if not (text.isascii() and text.isdigit()) or not 0 <= int(text[:10]) <= most:
+        if not (text.isascii() and text.isdigit()) or len(text) > _DIGITS or int(text) > most:
             raise bad_field(name, f"{name} is not a number up to {most:,}.")
         return int(text)
 
@@ -118,7 +119,6 @@ async def read_form(request: web.Request) -> Form:
 
 
 async def _read_urlencoded(request: web.Request) -> dict[str, list[str]]:
-
     body = await request.content.read(_FIELD_BYTES * 4 + 1)
     while chunk := await request.content.read(_CHUNK):
         body += chunk

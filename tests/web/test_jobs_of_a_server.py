@@ -69,10 +69,18 @@ async def test_pages_of_rows_follow_each_other(tmp_path: Path) -> None:
             after = rows["next"]
         refused = [
             (await page.get(f"/api/jobs/{number}/rows?{query}")).status
-            for query in ("per=0", "per=501", "per=x", "show=x")
+            for query in (
+                "per=0",
+                "per=501",
+                "per=x",
+                "show=x",
+                f"after={2**53 + 1}",
+                "after=" + "9" * 20,
+                "after=" + "9" * 5000,
+            )
         ]
     assert seen == list(range(2, 9))
-    assert refused == [400] * 4
+    assert refused == [400] * 7
 
 
 async def test_what_is_replaced_or_read_in_another_way_is_checked_anew(tmp_path: Path) -> None:
@@ -155,7 +163,8 @@ async def test_the_same_rows_are_not_sent_twice_without_being_asked_for(tmp_path
 async def test_files_are_downloaded_under_their_names(tmp_path: Path) -> None:
     async with serving_page(tmp_path) as page:
         number = await page.finished(WRONG, "März Storno.csv")
-        files = {file["name"] for file in (await page.job(number))["files"]}
+        files = {file["name"]: file["bytes"] for file in (await page.job(number))["files"]}
+        sent = {name: len(await (await page.get(f"/jobs/{number}/files/{name}")).read()) for name in files}
         original = await page.get(f"/jobs/{number}/files/input")
         problems = await page.get(f"/jobs/{number}/files/problems.xlsx")
         report = await page.get(f"/jobs/{number}/files/report.html")
@@ -164,7 +173,8 @@ async def test_files_are_downloaded_under_their_names(tmp_path: Path) -> None:
             for name in ("journal.sqlite3", "..%2finput", "%2e%2e", "run.log", "x%00y")
         ]
         content, sheet = await original.read(), openpyxl.load_workbook(io.BytesIO(await problems.read())).active
-    assert files >= {
+    assert sent == files
+    assert files.keys() >= {
         "input",
         "plan.json",
         "problems.xlsx",
@@ -230,6 +240,7 @@ async def test_a_poll_without_news_is_empty(tmp_path: Path) -> None:
         first = await page.get(f"/api/jobs/{number}/live")
         again = await page.get(f"/api/jobs/{number}/live", **{"If-None-Match": first.headers["ETag"]})
     assert (first.status, again.status, await again.read()) == (200, 304, b"")
+    assert (first.headers["Cache-Control"], again.headers["Cache-Control"]) == ("no-store", "no-store")
 
 
 async def test_twenty_equal_submits_start_one_run(tmp_path: Path) -> None:
