@@ -12,6 +12,7 @@ from unittest.mock import patch
 import pytest
 
 from bulkreact.batch.journal import journal
+from bulkreact.batch.journal.row_traits import TraitFinder
 from bulkreact.models import InputRow
 from tests.support.ids import guid, row, write_csv
 from tests.support.program import Partner, Program
@@ -63,9 +64,10 @@ def test_a_file_that_is_exchanged_while_it_is_read_is_refused(program: Program, 
     path = write(program)
     named = sha256(path)
 
-    def exchange(folder: Path, rows: Iterable[InputRow]) -> None:
-        journal.create(folder, rows)
+    def exchange(folder: Path, rows: Iterable[InputRow]) -> TraitFinder:
+        traits = journal.create(folder, rows)
         write(program, count=3)
+        return traits
 
     with patch("bulkreact.runs.input_reader.create", exchange):
         result = program("run", path.name, "--base-url", partner.base_url, *FAST, "--sha256", named)
