@@ -40,9 +40,14 @@ class ChainCheck:
         self.head = FIRST
         self.count = 0
         self.first_bad: int | None = None
-        self.has_known_head = known_head in {"", FIRST}
+        self._had_known_head = False
         self.next_number = 1
         self._known_head = known_head
+
+    @property
+    def has_known_head(self) -> bool:
+        """Return whether the known head was one of this trail; zeros are that of a trail without lines alone."""
+        return self._had_known_head or self._known_head in {"", self.head}
 
     @property
     def is_whole(self) -> bool:
@@ -57,7 +62,7 @@ class ChainCheck:
             self.break_off(line.number)
         self.count += 1
         self.head, self.next_number = stored.hash, line.number + 1
-        self.has_known_head |= stored.hash == self._known_head
+        self._had_known_head |= stored.hash == self._known_head
 
     def break_off(self, number: int | None = None) -> None:
         """Note that the chain is broken here, at the latest at a line that has been read."""

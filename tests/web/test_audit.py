@@ -63,6 +63,7 @@ def test_a_chain_that_nobody_touched_is_whole_and_has_all_its_heads(lines: list[
     stored = chained(lines)
     checks = [checked(stored, head) for head in ("", *(line.hash for line in stored))]
     assert {check.is_whole for check in checks} == {True}
+    assert not checked(stored, FIRST).has_known_head
     assert checked(chained(lines, start=2)).first_bad == 1
     assert {check.head for check in checks} == {stored[-1].hash}
 
@@ -232,5 +233,5 @@ def test_a_folder_without_a_trail_is_refused(program: Program, tmp_path: Path) -
 
 def test_an_empty_trail_is_whole(program: Program, tmp_path: Path) -> None:
     RecordStore(tmp_path / STORE_NAME).close()
-    found = json.loads(program("audit", "--data", ".", "--json").out)
+    found = json.loads(program("audit", "--data", ".", "--head", FIRST, "--json").out)
     assert found == {"events": [], "whole": True, "head": FIRST, "first_bad": None}
