@@ -20,7 +20,7 @@ from bulkreact.web import processes
 from bulkreact.web.downloads import PLAN_NAME, PROBLEMS
 from bulkreact.web.folders import INPUT_FOLDER, JobFolders
 from bulkreact.web.jobs import Happening, JobEvent, JobState, WebJob
-from bulkreact.web.plan_file import FileCheck, FileRefusal, PlanFile, drop_unfit, reading_arguments
+from bulkreact.web.plan_file import FileCheck, FileRefusal, PlanFile, drop_unfit, find_wrong_cells, reading_arguments
 from bulkreact.web.records import Version
 from bulkreact.web.refusals import RequestRefusedError, describe_problem
 from bulkreact.web.serve_settings import ServeSettings
@@ -155,7 +155,9 @@ class FileChecks:
                 groups = tuple(rows.problem_groups(examples=_EXAMPLES))
                 customers = rows.customers(limit=CUSTOMERS)
                 names = {id_: plan.customer_names[id_] for id_, _ in customers if id_ in plan.customer_names}
-                return FileCheck(replace(plan, customer_names=names), groups, customers, soonest, within)
+                first = rows.page("all", code="", customer="", text="", after=-1, limit=len(plan.sample))
+                wrong = find_wrong_cells(plan, first)
+                return FileCheck(replace(plan, customer_names=names), groups, customers, soonest, within, wrong)
         except (JournalUnreadableError, OSError):
             return None
 

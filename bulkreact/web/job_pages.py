@@ -12,10 +12,10 @@ from bulkreact.web.refusals import unknown
 from bulkreact.web.row_pages import job_rows
 from bulkreact.web.site import Site
 from bulkreact.web.views import (
+    describe_group,
     describe_retry,
     job_document,
     live_document,
-    problem_text,
 )
 
 
@@ -44,7 +44,7 @@ async def show_job(site: Site, visit: Visit) -> web.StreamResponse:
         live=live,
         page=rows,
         refused_field=FIELD_OF_REFUSAL.get(view.refused.code, "") if view.refused else "",
-        problem_text=problem_text,
+        describe_group=describe_group,
         describe_retry=describe_retry,
     )
     return html(page)

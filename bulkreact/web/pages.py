@@ -55,7 +55,7 @@ class Pages:
             duration=texts.format_seconds,
             size=texts.format_bytes,
             plural=plural,
-            grouped=_grouped,
+            grouped=texts.group_digits,
             percent=_percent,
         )
         self._environment.globals.update(
@@ -103,11 +103,6 @@ def _number(value: int) -> str:
 def _time(value: str, zone: ZoneInfo) -> Markup:
     utc = datetime.fromisoformat(value).astimezone(UTC)
     return Markup('<time datetime="{}">{}</time>').format(f"{utc:%Y-%m-%dT%H:%M:%SZ}", texts.format_time(value, zone))
-
-
-def _grouped(value: str) -> str:
-    """Return the first sixteen digits of a hash in groups of four."""
-    return " ".join(value[index : index + 4] for index in range(0, 16, 4))
 
 
 def _percent(value: int, total: int) -> int:

@@ -1,10 +1,10 @@
 """What a check has found: the plan that ``bulkreact plan --keep`` has left, and what is shown of its rows. No I/O."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
 
-from bulkreact.batch.journal.row_pages import ProblemGroup
+from bulkreact.batch.journal.row_pages import KeptRow, ProblemGroup
 
 
 class FileRefusal(Struct, frozen=True):
@@ -49,13 +49,26 @@ class PlanFile(Struct, frozen=True):
 
 
 class FileCheck(Struct, frozen=True):
-    """A plan, with the problems, customers and deadlines of all its rows."""
+    """A plan, with the problems, customers and deadlines of all its rows; ``wrong`` are the columns wrong in each line of its sample."""
 
     plan: PlanFile
     problems: tuple[ProblemGroup, ...]
     customers: list[tuple[str, int]]
     soonest: str | None
     within_14_days: int
+    wrong: Sequence[Sequence[int]] = ()
+
+
+def find_wrong_cells(plan: PlanFile, rows: Iterable[KeptRow]) -> list[list[int]]:
+    """Return the columns of each line of the sample that have a problem; ``rows`` are the first ones of the file."""
+    index = {name: column for column, name in enumerate(plan.header)}
+    wrong = {
+        row.cells: sorted(
+            {index.get(plan.columns.get(problem.column) or problem.column, -1) for problem in row.problems}
+        )
+        for row in rows
+    }
+    return [wrong.get(tuple(line), []) for line in plan.sample]
 
 
 # The field of the form that mends a refusal.

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from bulkreact.batch.journal.journal import is_locked
 from bulkreact.errors import InputRefusedError
-from bulkreact.partnercenter.error_codes.lookup import all_entries, find_entries
+from bulkreact.partnercenter.error_codes.lookup import find_entries
 from bulkreact.runs.history import summarize
 from bulkreact.runs.run_record import Run
 from bulkreact.runs.store import find
@@ -17,6 +17,7 @@ from bulkreact.sheets.output import template
 from bulkreact.web.audit_events import record_download
 from bulkreact.web.downloads import content_disposition, file_response, run_files
 from bulkreact.web.file_checks import result_of
+from bulkreact.web.help_sections import help_sections
 from bulkreact.web.job_pages import html
 from bulkreact.web.jobs import JobState, WebJob
 from bulkreact.web.page_request import LARGEST, Visit, json_response, wants_json
@@ -27,6 +28,8 @@ from bulkreact.web.run_numbers import ProcessReport
 from bulkreact.web.site import Site
 
 _LATELY = 10
+# A job waits for those who may do this with it.
+_WAITS_FOR = {JobState.WAITING: "approve", JobState.REJECTED: "withdraw"}
 _SHOWN_ON_HOME = (JobState.RUNNING, JobState.STOPPING, JobState.QUEUED)
 
 
@@ -50,11 +53,11 @@ async def show_home(site: Site, visit: Visit) -> web.StreamResponse:
 
 
 def _waiting_for(site: Site, person: Person) -> list[tuple[WebJob, int]]:
-    """Return the jobs that a person may approve, with the numbers of their rows to send."""
+    """Return the jobs that a person may approve, and their own that were rejected, with the numbers of rows to send."""
     jobs = [
         job
-        for job in site.store.jobs_in([JobState.WAITING])
-        if "approve" in allowed_actions(job, person, site.settings.target, site.store.makers(job.number))
+        for job in site.store.jobs_in([JobState.WAITING, JobState.REJECTED])
+        if _WAITS_FOR[job.state] in allowed_actions(job, person, site.settings.target, site.store.makers(job.number))
     ]
     checks = [(job, result_of(site.store.version(job.number, job.version))) for job in jobs]
     return [(job, check.plan.valid if check else 0) for job, check in checks]
@@ -110,10 +113,10 @@ async def send_run_file(site: Site, visit: Visit) -> web.StreamResponse:
 async def show_help(site: Site, visit: Visit) -> web.StreamResponse:
     """Explain statuses and codes."""
     code = visit.request.match_info.get("code")
-    entries = find_entries(code) if code else all_entries()
-    if not entries:
+    sections = {"": find_entries(code)} if code else help_sections()
+    if code and not sections[""]:
         raise unknown(f"The code {code}")
-    return html(site.pages.render("help", visit.session, entries=entries, code=code or ""))
+    return html(site.pages.render("help", visit.session, sections=sections, code=code or ""))
 
 
 async def send_template(_site: Site, visit: Visit) -> web.StreamResponse:

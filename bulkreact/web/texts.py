@@ -1,9 +1,11 @@
 """The page's words for states, causes, numbers, times and durations. No I/O."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
 from bulkreact.models import Status
 from bulkreact.web.jobs import JobActivity, JobState, StopCause, WebJob
 from bulkreact.wording import plural
@@ -79,6 +81,11 @@ _TENTHS = (
     "All rows are",
 )
 _KB = 1000
+_HASH = re.compile(r"\b[0-9a-f]{64}\b")
+_ENDS = {
+    f"exit code {EXIT_SUCCESS}": "all rows ended well",
+    f"exit code {EXIT_SOME_FAILED}": "some rows need attention",
+}
 _BUTTONS = {
     "bulkreact retry": "press Retry",
     "bulkreact verify": "press Look again",
@@ -176,6 +183,18 @@ def verdict(rows: int, well: int, excluded: int = 0) -> str:
         return "The only row ended well" if rows == 1 else f"All {rows:,} rows ended well"
     rest = f"; {plural(excluded, 'row')} left out" if excluded else ""
     return f"{well:,} of {plural(rows, 'row')} ended well{rest}"
+
+
+def describe_detail(event: str, detail: str) -> str:
+    """Return a detail of the trail for people: hashes as the page of a job shows them, exit codes as what they mean."""
+    if event == "ended":
+        detail = _ENDS.get(detail, detail)
+    return _HASH.sub(lambda found: group_digits(found[0]), detail)
+
+
+def group_digits(value: str) -> str:
+    """Return the first sixteen digits of a hash in groups of four."""
+    return " ".join(value[index : index + 4] for index in range(0, 16, 4))
 
 
 def describe_event(event: str, person: str, job: WebJob, detail: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, to_builtins
 
+from bulkreact.batch.journal.row_pages import ProblemGroup
 from bulkreact.partnercenter.error_codes.lookup import find_entries
 from bulkreact.web.jobs import JobActivity, JobState, WebJob
 from bulkreact.web.plan_file import OPTION_DEFAULTS, FileCheck, FileRefusal
@@ -201,6 +202,12 @@ def problem_text(code: str) -> str:
     """Return what a problem of the file is, in general."""
     entries = find_entries(code)
     return entries[0].description if entries else code
+
+
+def describe_group(group: ProblemGroup) -> str:
+    """Return what is wrong with the cells of a group: what all of them have in common, else in general."""
+    found = {f"{problem.column} {problem.reason}".strip() for problem in group.examples}
+    return found.pop() if len(found) == 1 and group.rows <= len(group.examples) else problem_text(group.code)
 
 
 def _approval(view: JobView) -> Document:

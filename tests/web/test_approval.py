@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientResponse
 
-from bulkreact.web import processes
+from bulkreact.web import processes, texts
 from tests.support.approvals import asks, decide
 from tests.support.web_page import HEADER, line, practising, table
 
@@ -82,6 +82,7 @@ async def test_a_rejection_says_why_and_a_better_file_goes_its_way(tmp_path: Pat
         silent = await code_of(await decide(ben, number, "reject", comment="  "))
         answer = await decide(ben, number, "reject", comment="wrong month")
         rejected, page = await ann.job(number), await ann.text(f"/jobs/{number}")
+        trail, homes = await ann.text(f"/jobs/{number}/audit"), [await person.text("/") for person in (ann, ben)]
         late = await code_of(await decide(ben, number))
         await ann.upload(table(2), path=f"/jobs/{number}/file", version="1")
         await ann.wait_for(number, "ready")
@@ -93,6 +94,12 @@ async def test_a_rejection_says_why_and_a_better_file_goes_its_way(tmp_path: Pat
         "rejected", "wrong month", ["file", "withdraw"],
     )  # fmt: skip
     assert ("wrong month" in page, again.status, job["check"]["rows"]) == (True, 200, 2)
+    assert ["rejected: see why, correct it and send it again" in home for home in homes] == [True, False]
+    # The way on stands beside the reason, once.
+    assert page.index("wrong month") < page.index("The corrected file") < page.index("How the file is read")
+    assert page.count('data-testid="replace-form"') == 1
+    assert str(rejected["check"]["sha256"]) not in trail
+    assert texts.group_digits(rejected["check"]["sha256"]) in trail
 
 
 async def test_an_answer_about_something_else_is_refused(tmp_path: Path) -> None:

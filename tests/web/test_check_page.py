@@ -1,10 +1,14 @@
 """What the page says of a file that was checked."""
 
+import re
 from io import BytesIO
 from pathlib import Path
 
+from msgspec.structs import replace
 from openpyxl import Workbook
 
+from bulkreact.batch.journal.row_pages import ProblemGroup, RowProblem
+from bulkreact.web.views import describe_group
 from tests.support.web_page import CUSTOMER, HEADER, line, serving_page
 
 FILE = (
@@ -57,3 +61,35 @@ async def test_a_check_that_the_settings_do_not_allow_is_not_said_to_be_the_file
         number = await page.ready(FILE.encode())
         refused = (await page.job(number))["refused"]
     assert (refused["code"], "check.log" in refused["message"]) == ("not-checked", True)
+
+
+async def test_it_says_which_cells_are_wrong_and_what_to_do_about_them(tmp_path: Path) -> None:
+    cut, empty = line(2).replace(CUSTOMER, CUSTOMER[:-5]), f"{CUSTOMER},{CUSTOMER},,Adatum\n"
+    async with serving_page(tmp_path) as page:
+        number = await page.ready((HEADER + line(1) + cut + empty).encode())
+        text = await page.text(f"/jobs/{number}")
+        check = (await page.job(number))["check"]
+        good = await page.text(f"/jobs/{await page.ready(FILE.encode())}")
+    assert {problem["words"] for problem in check["problems"]} == {
+        "customer_id is not a GUID",
+        "the row has no entitlement_id",
+    }
+    wrong = text[text.index("What is wrong</h2>") : text.index("How the file is read")]
+    assert "replace it below. Or go on without: these 2 rows are left out." in wrong
+    assert all(part in wrong for part in ("files/problems.xlsx", 'data-testid="replace-form"', "The corrected file"))
+    assert "customer_id is not a GUID: it looks cut off, a GUID has 32 digits" in wrong
+    assert "C4 (empty)" in wrong
+    assert "Fill it in: the id of the Azure subscription, as Partner Center and the Azure portal show it" in wrong
+    marked = re.findall(r'<td translate="no" class="wrong"><bdi>(.*?)</bdi>', text)
+    assert marked == [CUSTOMER[:-5], ""]
+    assert ("What is wrong" in good, good.count('data-testid="replace-form"')) == (False, 1)
+
+
+def test_problems_of_several_kinds_under_one_code_are_described_in_general() -> None:
+    problem = RowProblem(2, "customer_id", "A2", "x", "invalid-customer-id", "is not a GUID", "")
+    nil = replace(problem, row=3, reason="is the nil GUID, which names nothing")
+    groups = [ProblemGroup(problem.code, rows, "", tuple(examples)) for rows, examples in (
+        (1, [nil]), (2, [problem, nil]), (9, [nil]),
+    )]  # fmt: skip
+    in_general = "customer_id is not a GUID"
+    assert [describe_group(group) for group in groups] == [f"customer_id {nil.reason}", in_general, in_general]

@@ -82,8 +82,8 @@ async def test_everybody_can_use_the_pages_of_signing_in_and_approving(tmp_path:
         await ben.set_viewport_size({"width": 320, "height": 800})
         width = await ben.evaluate("document.documentElement.scrollWidth")
         await ben.get_by_test_id("reject").click()
-        refused = await ben.get_by_test_id("error-summary").inner_text()
-        await ben.goto(f"{page.origin}/jobs/1")
+        # It stays where it is: the browser asks for the comment.
+        is_asked = await ben.locator("#comment:invalid:focus").count()
         await ben.get_by_test_id("comment").fill("wrong month")
         # That key sends nothing: the first button would approve.
         await ben.get_by_test_id("comment").press("Enter")
@@ -94,4 +94,4 @@ async def test_everybody_can_use_the_pages_of_signing_in_and_approving(tmp_path:
         await ann.get_by_test_id("rejection").wait_for()
         await ben.goto(page.origin)
         found += await violations(ben)
-    assert (found, width, "Say why" in refused) == ([], 320, True)
+    assert (found, width, is_asked) == ([], 320, 1)

@@ -30,6 +30,11 @@ EXAMPLES = (
     "e8a3f1c0-c64a-4f72-b7d8-135be08a6cf2",
 )
 _UNUSABLE = frozenset({_NIL, *EXAMPLES})
+_FOUND = {
+    "customer_id": "the customer's Microsoft ID in Partner Center",
+    "subscription_id": "the id of the Azure plan or subscription in Partner Center",
+    "entitlement_id": "the id of the Azure subscription, as Partner Center and the Azure portal show it",
+}
 # What spreadsheets turn ids into: scientific notation, errors in any language, and marks for narrow columns.
 _DAMAGE = re.compile(r"[+-]?\d+(?:[.,]\d+)?E[+-]?\d+|#[^\s#-]{1,12}[!?]?|#{3,}", re.ASCII | re.IGNORECASE)
 # Numbers rounded to fifteen digits.
@@ -65,7 +70,7 @@ def guid_error(column: str, cell: str) -> CellError:
     name = column.replace("_", "-")
     bare = cell.translate(_INVISIBLE).strip(_SURROUNDING)
     if not bare:
-        return CellError(f"missing-{name}", column, cell, "is empty", "Fill it in.")
+        return CellError(f"missing-{name}", column, cell, "is empty", f"Fill it in: {_FOUND[column]}")
     if any(pattern.fullmatch(bare) for pattern in (_DAMAGE, _ROUNDED, _DATE)):
         reason = "is not a GUID: Excel changed this cell; the original is lost"
         return CellError("damaged-by-excel", column, cell, reason, "Format the column as text and paste it again")
