@@ -17,7 +17,7 @@ from bulkreact.batch.journal.watched_rows import WATCHED
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, JournalUnreadableError
 from bulkreact.models import SUCCESSES, ResultRow, Status
 from bulkreact.partnercenter.error_codes.lookup import lookup_outcome, name_failed_file
-from bulkreact.sheets.output.results_xlsx import failed_file_in
+from bulkreact.sheets.output.results_xlsx import FAILED_WORKBOOK, failed_file_in
 from bulkreact.timestamps import iso_seconds
 from bulkreact.web.run_numbers import ProcessReport, Reason, RunNumbers
 
@@ -75,7 +75,7 @@ class RunTail:
             settled=min(rows.rows, statuses.total()),
             well=well,
             counts=_by_status(statuses),
-            reasons=_describe(reasons, self._folder),
+            reasons=_describe(reasons, FAILED_WORKBOOK),
             calls={
                 "sent": self._calls.made - self._calls.unsent,
                 "retried": self._calls.retried,
@@ -114,7 +114,7 @@ def final_numbers(folder: Path) -> RunNumbers:
         well=well,
         excluded=excluded,
         counts=_by_status(statuses),
-        reasons=_describe(reasons, folder),
+        reasons=_describe(reasons, failed_file_in(folder)),
         calls=calls,
         started_at=created_at,
         ended_at=session.ended_at if session else None,
@@ -153,8 +153,7 @@ def _by_status(statuses: Counter[str]) -> dict[str, int]:
     return {status.value: statuses[status] for status in Status if statuses[status]}
 
 
-def _describe(reasons: Counter[_Reason], folder: Path) -> tuple[Reason, ...]:
-    failed_file = failed_file_in(folder)
+def _describe(reasons: Counter[_Reason], failed_file: str) -> tuple[Reason, ...]:
     by_code: dict[str, Reason] = {}
     for (status, code, http_status), number in (+reasons).most_common():
         entry = lookup_outcome(Status(status), http_status, code)

@@ -14,7 +14,7 @@ from bulkreact.runs.store import new_id
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web.approvals import SAME_PERSON, decide, still_holds
 from bulkreact.web.downloads import PLAN_NAME, write_approval
-from bulkreact.web.file_checks import CUSTOMERS, options_of
+from bulkreact.web.file_checks import CUSTOMERS, options_of, result_of
 from bulkreact.web.job_actions import present_version, refuse_without_file
 from bulkreact.web.jobs import EventRefusal, JobEvent, JobState, WebJob
 from bulkreact.web.page_request import Visit
@@ -96,6 +96,7 @@ def _check(site: Site, parent: WebJob, given: Version, *, all_failed: bool) -> F
         valid=number,
         customers=len(rows.customers),
         kinds=dict(rows.kinds),
+        customer_names=checked.plan.customer_names if (checked := result_of(given)) else {},
         digest=rows.digest,
         sha256=given.sha256,
     )

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
 from bulkreact.models import Status
+from bulkreact.partnercenter.error_codes import page_advice
 from bulkreact.web.jobs import JobActivity, JobState, StopCause, WebJob
 from bulkreact.wording import plural
 
@@ -32,7 +33,7 @@ ACTIVITIES: dict[JobActivity, str] = {
     JobActivity.PREPARING: "the run is being prepared",
     JobActivity.WAITING_FOR_PARTNER: "waiting for another run against the same partner",
     JobActivity.SENDING: "rows are being sent",
-    JobActivity.VERIFYING: "accepted rows are watched until they are active",
+    JobActivity.VERIFYING: "everything is sent; accepted rows are watched until they are active",
     JobActivity.WRITING: "the results are being written",
 }
 CAUSES: dict[StopCause, str] = {
@@ -55,7 +56,19 @@ OPTIONS: dict[str, str] = {
     "restore_auto_renew": "Switch auto-renew on again",
     "order": "Order",
     "verify": "Watch until active",
-    "all_failed": "All that failed",
+    "all_failed": "Also rows that failed for good are sent again",
+}
+FILES: dict[str, str] = {
+    "input": "as it was uploaded",
+    "plan.json": "what the check has found, for programs",
+    "problems.xlsx": "the cells that are wrong, and what to do about each",
+    "results.xlsx": "every row with its status, for Excel",
+    "results.csv": "the same as text, for programs",
+    "failed.xlsx": "the rows that did not end well: correct the marked cells and upload this file",
+    "failed.csv": "the same as text, for programs",
+    "report.html": "the whole run on one page, to read or print (opens in a new tab)",
+    "summary.json": "the numbers of the report, for programs",
+    "approval.json": "who agreed to what, and when",
 }
 _STEPS = ("Check", "Approval", "Run", "Results")
 _STEP_OF_STATE = {
@@ -86,12 +99,7 @@ _ENDS = {
     f"exit code {EXIT_SUCCESS}": "all rows ended well",
     f"exit code {EXIT_SOME_FAILED}": "some rows need attention",
 }
-_BUTTONS = {
-    "bulkreact retry": "press Retry",
-    "bulkreact verify": "press Look again",
-    "bulkreact resume": "press Continue",
-    "run failed.": "upload failed.",
-}
+advise_here = page_advice.advise_here
 
 
 def steps(job: WebJob) -> list[tuple[str, str]]:
@@ -150,13 +158,6 @@ def progress_sentence(settled: int, rows: int, attention: int) -> str:
 def submit_label(valid: int) -> str:
     """Return the words of the button that starts a run."""
     return f"Reactivate {plural(valid, 'subscription')}"
-
-
-def advise_here(advice: str) -> str:
-    """Return advice that names commands in the words of the page's buttons."""
-    for command, button in _BUTTONS.items():
-        advice = advice.replace(command, button)
-    return advice
 
 
 def support_text(row: Mapping[str, object]) -> str:

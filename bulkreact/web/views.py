@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, to_builtins
+from msgspec.structs import replace
 
 from bulkreact.batch.journal.row_pages import ProblemGroup
+from bulkreact.models import Status
 from bulkreact.partnercenter.error_codes.lookup import find_entries
 from bulkreact.web.jobs import JobActivity, JobState, WebJob
 from bulkreact.web.plan_file import OPTION_DEFAULTS, FileCheck, FileRefusal
 from bulkreact.web.records import Approval, Version
 from bulkreact.web.run_numbers import ProcessReport, RunNumbers
-from bulkreact.web.texts import STATES, describe_state, progress_sentence
+from bulkreact.web.texts import STATES, advise_here, describe_state, progress_sentence
 from bulkreact.wording import plural
 
 Document = dict[str, object]
@@ -65,6 +67,12 @@ class JobView(Struct, frozen=True, kw_only=True):
     def failed(self) -> int:
         """Return how many other rows failed, also of those that a retry has taken."""
         return sum(numbers.failed for numbers in self._ended_numbers())
+
+    @property
+    def deferred(self) -> int:
+        """Return how many of those that another attempt may settle were asked to come back later."""
+        deferred = sum(numbers.counts.get(Status.DEFERRED, 0) for numbers in self._ended_numbers())
+        return min(deferred, self.retryable)
 
     def _ended_numbers(self) -> list[RunNumbers]:
         """Return the numbers of the run and its retries; none while a retry may still send its rows."""
@@ -137,7 +145,7 @@ def live_document(view: JobView) -> Document:
         "well": numbers.well,
         "attention": numbers.attention,
         "counts": numbers.counts,
-        "reasons": to_builtins(numbers.reasons),
+        "reasons": [to_builtins(replace(reason, advice=advise_here(reason.advice))) for reason in numbers.reasons],
         "calls": numbers.calls,
         "pace": {"per_minute": numbers.per_minute, "ceiling": numbers.ceiling},
         "waiting": to_builtins(numbers.waiting),
@@ -254,5 +262,9 @@ def describe_same_run(run_id: str, created_at: str, well: int) -> SameRows:
 def describe_retry(retry: Retry, numbers: RunNumbers) -> str:
     """Return what has become of the rows that another job has taken of one with certain numbers."""
     of = numbers.retryable + numbers.failed + numbers.taken
-    now = f"{retry.numbers.well:,} ended well" if retry.numbers else STATES[retry.job.state].lower()
-    return f"{retry.rows:,} of {of:,} retried in No. {retry.job.number}: {now}"
+    share, number, state = f"{retry.rows:,} of {of:,}", f"No. {retry.job.number}", STATES[retry.job.state].lower()
+    if retry.numbers:
+        return f"{share} retried in {number}: {retry.numbers.well:,} ended well"
+    if retry.job.is_open or retry.job.run_id:
+        return f"{share} retried in {number}: {state}"
+    return f"{share} were to be retried in {number}: {state}, nothing was sent again"

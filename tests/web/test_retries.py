@@ -56,13 +56,13 @@ async def test_what_may_succeed_now_is_sent_again_under_its_request_ids(tmp_path
         parent, child = await page.text(f"/jobs/{number}"), await page.text("/jobs/2")
         trails = [[event["event"] for event in (await page.json(f"/api/jobs/{job}/audit"))["events"]] for job in (1, 2)]
     assert before["run"]["counts"] == {"accepted": 1, "failed": 3, "unknown": 1}
-    assert ("Retry 3 rows" in shown, "Retry all 4 that failed" in shown) == (True, True)
+    assert ("Retry 3 rows" in shown, "Retry all 4 that did not end well" in shown) == (True, True)
     assert (made["status"], made["location"]) == (201, "/jobs/2")
     assert (made["job"]["retry_of"], made["job"]["check"]["rows"], first["retries"]) == (number, 3, [2])
     assert second["run"]["counts"] == {"accepted": 2, "failed": 1}
     assert second_ids == {row: first_ids[row] for row in (3, 4, 5)}
     assert "3 of 4 retried in No. 2: 2 ended well" in parent
-    assert ("Retry 1 row" in parent, "Retry all 2 that failed" in parent) == (True, True)
+    assert ("Retry 1 row" in parent, "Retry all 2 that did not end well" in parent) == (True, True)
     assert 'data-testid="retry-of">No. 1</a>' in child
     assert (trails[0][-1], trails[1][0], trails[1][-1]) == ("retried", "retried", "ended")
 
@@ -110,11 +110,13 @@ async def test_a_retry_of_all_needs_an_approval_and_a_plain_one_none_for_seven_d
         late = await retry(ann, number)
         ann.site.now = utc_now
         await ann.act(3, "withdraw")
+        parent = await ann.text(f"/jobs/{number}")
         every = await retry(ann, number, all_failed="yes")
         page = await ben.text("/jobs/4")
         rows = await ben.json("/api/jobs/4/rows")
         finished = await approved(ann, ben, 4)
     assert foreign == ["no-right"] * 2
+    assert "1 of 4 were to be retried in No. 3: withdrawn, nothing was sent again" in parent
     assert (plain["job"]["state"], plain["job"]["approval"]["by"]["name"]) == ("queued", "Ben")
     assert (kept["approved_by"], kept["comment"], summary["operator"]) == (
         "Ben",
@@ -123,7 +125,7 @@ async def test_a_retry_of_all_needs_an_approval_and_a_plain_one_none_for_seven_d
     )
     assert (every["job"]["state"], every["job"]["check"]["rows"], every["job"]["may"]) == ("waiting", 2, ["withdraw"])
     assert (late["job"]["state"], late["job"]["check"]["rows"], late["job"]["may"]) == ("waiting", 1, ["withdraw"])
-    assert ("Approve 2 subscriptions" in page, "All that failed" in page) == (True, True)
+    assert ("Approve 2 subscriptions" in page, "Also rows that failed for good" in page) == (True, True)
     assert {row["row"] for row in rows["rows"]} == {3, 4, 5, 6}
     assert (finished["state"], finished["run"]["counts"]) == ("finished", {"failed": 2})
 

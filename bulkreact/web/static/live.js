@@ -3,6 +3,8 @@ import { byId, offerSignIn, show } from "./page.js";
 
 const section = document.querySelector("[data-live]");
 const number = new Intl.NumberFormat("en-US");
+const state = byId("job-state");
+const activities = JSON.parse(section?.dataset.activities || "{}");
 let tag = "";
 let wait = 1000;
 let failures = 0;
@@ -71,7 +73,10 @@ const display = (live) => {
   if (live.rows) document.title = document.title.replace(/^(\d+ % )?/, `${Math.floor((live.settled * 100) / live.rows)} % `);
   write("ends", live.ends_about ? minutes(live.ends_about) : "");
   write("pace", live.pace.per_minute ? `${live.pace.per_minute} calls/min${live.pace.ceiling ? ` of at most ${live.pace.ceiling}` : ""}` : "");
-  write("throttle", live.waiting.rows ? `· ${number.format(live.waiting.rows)} ${live.waiting.rows === 1 ? "row waits" : "rows wait"} for Partner Center` : "");
+  const verifying = live.activity === "verifying";
+  for (const element of section.querySelectorAll("[data-verifying]")) element.hidden = (element.dataset.verifying === "yes") !== verifying;
+  if (activities[live.activity]) state.textContent = state.textContent.replace(/:.*|$/, `: ${activities[live.activity]}`);
+  write("throttle", live.waiting.rows && !verifying ? `· ${number.format(live.waiting.rows)} ${live.waiting.rows === 1 ? "row waits" : "rows wait"} for Partner Center` : "");
   write("queue", live.queue ? live.queue.waits_for || `No. ${live.queue.position} in the line` : "");
   showCounts(live.counts);
   showReasons(live.reasons);
