@@ -188,8 +188,13 @@ def verdict(rows: int, well: int, excluded: int = 0) -> str:
 
 def describe_detail(event: str, detail: str) -> str:
     """Return a detail of the trail for people: hashes as the page of a job shows them, exit codes as what they mean."""
-    if event == "ended":
-        detail = _ENDS.get(detail, detail)
+    match event:
+        case "ended":
+            return _ENDS.get(detail, detail)
+        case "uploaded" | "replaced":
+            detail = f"file {detail}"
+        case "approved" | "submitted":
+            detail = detail.replace("sha256: ", "file ").replace("digest: ", "rows ").replace("options: ", "options ")
     return _HASH.sub(lambda found: group_digits(found[0]), detail)
 
 

@@ -99,7 +99,7 @@ async def test_a_rejection_says_why_and_a_better_file_goes_its_way(tmp_path: Pat
     assert page.index("wrong month") < page.index("The corrected file") < page.index("How the file is read")
     assert page.count('data-testid="replace-form"') == 1
     assert str(rejected["check"]["sha256"]) not in trail
-    assert texts.group_digits(rejected["check"]["sha256"]) in trail
+    assert f"file {texts.group_digits(rejected['check']['sha256'])}" in trail
 
 
 async def test_an_answer_about_something_else_is_refused(tmp_path: Path) -> None:

@@ -29,6 +29,21 @@ def test_a_line_of_the_trail_has_the_documented_hash() -> None:
 
 
 @pytest.mark.parametrize(
+    ("event", "detail", "shown"),
+    [
+        ("uploaded", "ab" * 32, "file abab abab abab abab"),
+        ("approved", f"sha256: {'1' * 64}; digest: {'2' * 64}; options: {'3' * 64}",
+         "file 1111 1111 1111 1111; rows 2222 2222 2222 2222; options 3333 3333 3333 3333"),
+        ("ended", "exit code 1", "some rows need attention"),
+        ("ended", "exit code 3", "exit code 3"),
+        ("rejected", "digest: wrong", "digest: wrong"),
+    ],
+)  # fmt: skip
+def test_the_trail_is_shown_in_words_for_people(event: str, detail: str, shown: str) -> None:
+    assert texts.describe_detail(event, detail) == shown
+
+
+@pytest.mark.parametrize(
     ("given_name", "shown", "cleaned"),
     [
         ("orders.csv", "orders.csv", "orders.csv"),
