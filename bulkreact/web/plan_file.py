@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct, field
 
 from bulkreact.batch.journal.row_pages import KeptRow, ProblemGroup
+from bulkreact.sheets.result_columns import find_result_columns
 
 
 class FileRefusal(Struct, frozen=True):
@@ -46,6 +47,12 @@ class PlanFile(Struct, frozen=True):
     def calls(self) -> int:
         """Return the least number of calls: a subscription is read before it is updated."""
         return self.valid + self.kinds.get("subscription", 0)
+
+    @property
+    def own_columns(self) -> list[int]:
+        """Return the indexes of the columns that results have not added."""
+        results = find_result_columns(self.header).values()
+        return [index for index in range(len(self.header)) if index not in results]
 
 
 class FileCheck(Struct, frozen=True):

@@ -49,6 +49,10 @@ CAUSES: dict[StopCause, str] = {
 }
 OPTIONS: dict[str, str] = {
     "kind": "What comes back",
+    "customer_id": "Column of customer ids",
+    "subscription_id": "Column of subscription ids",
+    "entitlement_id": "Column of entitlement ids",
+    "kind_column": "Column of what comes back",
     "sheet": "Sheet",
     "delimiter": "Delimiter",
     "encoding": "Encoding",

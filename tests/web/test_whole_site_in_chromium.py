@@ -18,6 +18,11 @@ pytestmark = [pytest.mark.browser, needs_chromium]
 
 FILE: FilePayload = {"name": "a.csv", "mimeType": "text/csv", "buffer": b"x"}
 _WIDTH = "document.documentElement.scrollWidth"
+_OPEN_DETAILS = "document.querySelectorAll('details').forEach((element) => { element.open = true; })"
+# Texts of opened rows that only scrolling would show.
+_CUT_DETAILS = """[...document.querySelectorAll('details dd')].filter((element) =>
+    element.getBoundingClientRect().right > document.documentElement.clientWidth).length"""
+_MEDIA = ("phone", "cut on a phone", "screen", "cut on a screen", "paper")
 # A4 in the pixels of CSS.
 PAPER = 794
 HARMLESS = ["Wintergarten", "Donaudampfschifffahrtsgesellschaft-Rechnungsabteilung", "text"]
@@ -58,12 +63,15 @@ async def test_every_page_is_narrow_and_can_be_printed(harmless: MadeRun) -> Non
         for path in site.paths:
             await tab.goto(site.page.origin + path)
             await tab.emulate_media(media="screen")
-            await tab.set_viewport_size({"width": 320, "height": 800})
-            widths = [await tab.evaluate(_WIDTH) - 320]
+            await tab.evaluate(_OPEN_DETAILS)
+            widths = list[int]()
+            for width in (320, 1280):
+                await tab.set_viewport_size({"width": width, "height": 800})
+                widths += [await tab.evaluate(_WIDTH) - width, await tab.evaluate(_CUT_DETAILS)]
             await tab.emulate_media(media="print")
             await tab.set_viewport_size({"width": PAPER, "height": 800})
             widths.append(await tab.evaluate(_WIDTH) - PAPER)
-            wide += [f"{path} {medium}" for medium, excess in zip(("screen", "paper"), widths, strict=True) if excess]
+            wide += [f"{path} {medium}" for medium, excess in zip(_MEDIA, widths, strict=True) if excess]
     assert wide == []
 
 
