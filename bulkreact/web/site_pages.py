@@ -8,7 +8,7 @@ from aiohttp import web
 
 from bulkreact.batch.journal.journal import is_locked
 from bulkreact.errors import InputRefusedError
-from bulkreact.partnercenter.error_codes.lookup import find_entries
+from bulkreact.partnercenter.error_codes.lookup import find_entries, name_failed_file
 from bulkreact.runs.history import summarize
 from bulkreact.runs.run_record import Run
 from bulkreact.runs.store import find
@@ -116,7 +116,9 @@ async def show_help(site: Site, visit: Visit) -> web.StreamResponse:
     sections = {"": find_entries(code)} if code else help_sections()
     if code and not sections[""]:
         raise unknown(f"The code {code}")
-    return html(site.pages.render("help", visit.session, sections=sections, code=code or ""))
+    return html(
+        site.pages.render("help", visit.session, sections=sections, code=code or "", name_failed_file=name_failed_file)
+    )
 
 
 async def send_template(_site: Site, visit: Visit) -> web.StreamResponse:

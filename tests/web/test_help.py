@@ -18,10 +18,14 @@ def test_every_entry_is_in_one_section_and_those_of_the_operator_come_last() -> 
 
 
 @pytest.mark.parametrize(("approval_from", "button"), [(1, "Send for approval"), (None, "how many subscriptions")])
-async def test_it_names_the_buttons_and_each_code_once(tmp_path: Path, approval_from: int | None, button: str) -> None:
+async def test_it_names_the_buttons_and_each_code_once_and_no_command(
+    tmp_path: Path, approval_from: int | None, button: str
+) -> None:
     async with serving_page(tmp_path, approval_from=approval_from) as page:
         text = await page.text("/help")
         of_one = await page.text("/help/429")
+    for_everybody = text[text.index("<main") : text.index("<details>")]
+    assert not re.findall(r".*bulkreact [a-z]+ .*|.*failed\.csv.*", for_everybody)
     codes = re.findall(r'<th scope="row"><code translate="no">(.*?)</code>', text)
     assert sorted(set(codes)) == sorted(codes)
     assert (button in text, "http-429" in codes, "http-429" in of_one) == (True, True, True)

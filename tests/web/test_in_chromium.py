@@ -136,7 +136,7 @@ async def test_reasons_come_up_while_a_run_is_watched(tmp_path: Path, browser: B
         reason = await tab.get_by_test_id("reason-20002").inner_text()
         live = await page.json("/api/jobs/1/live")
         live |= {"state": "running", "activity": "verifying", "waiting": {"seconds": 0, "customers": 0, "rows": 2}}
-        await tab.route("**/live*", lambda route: route.fulfill(json=live))
+        await tab.route("**/api/jobs/1/live*", lambda route: route.fulfill(json=live))
         await tab.get_by_text("only the watching stops").wait_for(state="visible")
         state, throttle = [await tab.get_by_test_id(name).inner_text() for name in ("job-state", "throttle")]
         kept = await tab.get_by_text("What has not been sent is kept").is_visible()
