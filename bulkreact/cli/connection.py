@@ -80,5 +80,5 @@ def open_connection(
     with partner_connection(
         service, limits, access, reporter, shutdown, run_async, wait=wait, control=control_of(ctx)
     ) as connection:
-        operator = ctx.params.get("operator")
-        yield replace(connection, operator=operator) if operator else connection
+        given = {name: value for name in ("operator", "page") if (value := ctx.params.get(name))}
+        yield replace(connection, **given)

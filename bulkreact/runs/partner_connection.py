@@ -50,6 +50,7 @@ class PartnerConnection(Struct, frozen=True):
     now: Callable[[], datetime] = field(default_factory=SteadyClock)
     control: ControlFolder | None = None
     operator: str = field(default_factory=store.operator)
+    page: str = ""
 
     def run(
         self, work: Callable[[RunEnvironment, Service], Awaitable[T]], *, folder: Path | None = None

@@ -77,7 +77,8 @@ def prepare_run(
         metadata = new_metadata(
             run_id, name, loaded, connection.service, access, command="run", row_limit=options.row_limit, now=now
         )
-        metadata = structs.replace(correcting(metadata, options.corrects), operator=connection.operator)
+        settings = structs.replace(metadata.settings, corrects=options.corrects, page=connection.page)
+        metadata = structs.replace(metadata, settings=settings, operator=connection.operator)
         finalize(draft, metadata, loaded.traits)
         if options.plan:
             options.plan.compare(loaded.digest, planned_targets(draft), name=input_file.name)

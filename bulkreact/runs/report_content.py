@@ -83,6 +83,7 @@ def report_of(
             ((status, overview.counts.statuses[status]) for status in Status), amounts.formatted if amounts else None
         ),
         next_steps=tuple(next_steps),
+        page=metadata.settings.page,
         groups=groups,
         other_rows=builder.needing_attention - sum(group.rows for group in groups),
         rows=tuple(builder.rows),

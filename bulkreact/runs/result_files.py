@@ -191,13 +191,17 @@ class ResultFiles(Struct, frozen=True):
         columns = HeaderRule(mapped_headers(metadata.settings.input_options)).find_columns(metadata.header)
         resume_command = "" if self.status.stop_reason.state is RunState.FINISHED else self.resume_command
         instructions = failed_xlsx.list_instructions(
-            command, resume_command=resume_command, is_from_inbox=metadata.command == SWEEP
+            command,
+            resume_command=resume_command,
+            is_from_inbox=metadata.command == SWEEP,
+            page=metadata.settings.page,
         )
         ids = [columns[name] for name in ID_COLUMNS if name in columns]
         known = InputColumns(name_column(metadata), ids, metadata.settings.column_widths)
         with failed_xlsx.writing(to / FAILED_WORKBOOK, metadata.header, columns, known, instructions) as failed:
+            failed.on_page = on_page = bool(metadata.settings.page)
             rows = failed.pick(journal.typed_rows())
-            results_xlsx.write(to / WORKBOOK, metadata.header, rows, run_details(overview), known)
+            results_xlsx.write(to / WORKBOOK, metadata.header, rows, run_details(overview), known, on_page=on_page)
 
     def _overview(self, journal: JournalReader, counts: RowCounts, amounts: ResultSum | None = None) -> RunOverview:
         calls, pace = journal.traffic(self.status.configured_per_minute)

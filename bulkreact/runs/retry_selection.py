@@ -108,6 +108,7 @@ def _new_metadata(run: Run, connection: PartnerConnection, row_limit: int | None
             sum_header=settings.sum_header,
             decimal_mark=decimal_mark(run.folder, run.metadata),
             column_widths=settings.column_widths,
+            page=connection.page,
         ),
     )
 

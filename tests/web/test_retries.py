@@ -55,6 +55,7 @@ async def test_what_may_succeed_now_is_sent_again_under_its_request_ids(tmp_path
         first_ids, second_ids = await request_ids(page, number), await request_ids(page, 2)
         parent, child = await page.text(f"/jobs/{number}"), await page.text("/jobs/2")
         trails = [[event["event"] for event in (await page.json(f"/api/jobs/{job}/audit"))["events"]] for job in (1, 2)]
+        reports = [await page.text(f"/jobs/{job}/files/report.html") for job in (1, 2)]
     assert before["run"]["counts"] == {"accepted": 1, "failed": 3, "unknown": 1}
     assert ("Retry 3 rows" in shown, "Retry all 4 that did not end well" in shown) == (True, True)
     assert (made["status"], made["location"]) == (201, "/jobs/2")
@@ -64,6 +65,8 @@ async def test_what_may_succeed_now_is_sent_again_under_its_request_ids(tmp_path
     assert "3 of 4 retried in No. 2: 2 ended well" in parent
     assert ("Retry 1 row" in parent, "Retry all 2 that did not end well" in parent) == (True, True)
     assert 'data-testid="retry-of">No. 1</a>' in child
+    for job, report in enumerate(reports, 1):
+        assert f'/jobs/{job}">Back to the page' in report
     assert (trails[0][-1], trails[1][0], trails[1][-1]) == ("retried", "retried", "ended")
 
 

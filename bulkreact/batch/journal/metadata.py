@@ -26,6 +26,7 @@ from bulkreact.settings import (
     parse_run_id,
     parse_scope,
     parse_tenant,
+    parse_webhook_url,
 )
 
 VERIFY = "verify"
@@ -44,7 +45,7 @@ class RunSettings(Struct, frozen=True):
     whose failed rows the input has. ``name_header`` is the header that was chosen for the names of customers,
     ``sum_header`` that of the amounts to be summed, and ``decimal_mark`` the one that all rows of the input have shown,
     of which a retry has only some. ``column_widths`` are those of a
-    workbook's columns.
+    workbook's columns. ``page`` is the address of the page whose buttons people use instead of commands.
     """
 
     locale: str = DEFAULT_LOCALE
@@ -59,6 +60,7 @@ class RunSettings(Struct, frozen=True):
     sum_header: str = ""
     decimal_mark: str = ""
     column_widths: tuple[float | None, ...] = ()
+    page: str = ""
 
 
 class RunMetadata(Struct, frozen=True, array_like=True):
@@ -232,6 +234,7 @@ _SETTING_PARSERS: Mapping[str, Callable[[str], object]] = {
     "authority": parse_authority,
     "scope": parse_scope,
     "corrects": parse_run_id,
+    "page": parse_webhook_url,
 }
 
 

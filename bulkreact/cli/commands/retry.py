@@ -33,6 +33,7 @@ from bulkreact.runs.saved_plan import load_plan
 @click.option("--limit", type=click.IntRange(0), help="Send only the first N rows.")
 @click.option("--plan", type=ReadablePath(), help="Refuse to send other rows than those whose digest this file has.")
 @shared.run_id_option
+@shared.page_option
 @shared.control_option
 @shared.operator_option
 @click.pass_context

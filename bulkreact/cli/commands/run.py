@@ -39,6 +39,7 @@ from bulkreact.runs.saved_plan import load_plan
 )
 @click.option("--new", is_flag=True, help="Start a new run even if an unfinished one of this input exists.")
 @shared.run_id_option
+@shared.page_option
 @sha256_option
 @shared.control_option
 @shared.operator_option

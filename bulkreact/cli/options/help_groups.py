@@ -119,7 +119,7 @@ OPTION_GROUPS = {
         ),
         "log_format",
     ),
-    "Monitoring": ("control", "operator", "metrics", "ping", "notify_url", "notify_format", "notify_rows"),
+    "Monitoring": ("control", "operator", "page", "metrics", "ping", "notify_url", "notify_format", "notify_rows"),
     "Credentials": (
         *("auth", "tenant_id", "client_id", "authority", "scope", "client_secret_file", "certificate_file"),
         *("certificate_password_file", "browser", "refresh_token_stdin", "store"),

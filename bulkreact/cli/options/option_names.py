@@ -36,10 +36,10 @@ OPTION_NAMES: dict[str, frozenset[str]] = {
     | _LIMITS
     | _TABLE
     | {"complete", "control", "customer", "customers", "new", "out", "progress", "quiet", "reports", "status", "wait"},
-    "run": _TARGET | _RESUME | _INPUT | {"limit", "plan", "new", "run_id", "sha256"},
+    "run": _TARGET | _RESUME | _INPUT | {"limit", "page", "plan", "new", "run_id", "sha256"},
     "plan": _TARGET | _IDENTITY | _LIMITS | _INPUT | {"json", "keep", "online", "out", "sha256"},
     "resume": _RESUME | _TRUST,
-    "retry": _RESUME | _TRUST | {"all_failed", "limit", "plan", "run_id"},
+    "retry": _RESUME | _TRUST | {"all_failed", "limit", "page", "plan", "run_id"},
     "verify": (_RESUME | _TRUST) - _HALT - {"verify"},
     "sweep": (_TARGET | _RESUME | _INPUT | {"again", "every", "expect_within", "keep", "settle", "watch"})
     - {"control", "operator", "results"},

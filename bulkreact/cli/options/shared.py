@@ -21,6 +21,7 @@ from bulkreact.cli.options.param_types import (
     RATE,
     RUN_NAME,
     THRESHOLD,
+    WEBHOOK_URL,
 )
 from bulkreact.cli.options.paths import OutputFile
 from bulkreact.errors import InputRefusedError
@@ -142,6 +143,11 @@ operator_option = option(
     "--operator",
     type=OPERATOR,
     help="Who is named in journal, summary and report.  [default: the system's user]",
+)
+page_option = click.option(
+    "--page",
+    type=WEBHOOK_URL,
+    help="The page with buttons for this run: report.html and failed.xlsx name these instead of commands.",
 )
 run_id_option = click.option(
     "--run-id",

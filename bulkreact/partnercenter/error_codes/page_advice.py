@@ -30,6 +30,8 @@ _PHRASES = (
     (r"\bcontinue (?:it|the run)\b", "press Continue"),
     (r"[Tt]he next time --restore-auto-renew does that", "the next time an option of the job does that"),
     (r"\brun (failed\.\w+|that file)", r"upload \1"),
+    (r"\brun the file", "upload the file"),
+    (r"\brun it as an input", "upload it"),
     (r"\bRun (failed\.\w+)", r"Upload \1"),
 )
 _PATTERN = re.compile("|".join(f"(?:{pattern})" for pattern, _ in _PHRASES))

@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from bulkreact.models import Kind, ResultRow
 from bulkreact.partnercenter.error_codes.lookup import name_failed_file
+from bulkreact.partnercenter.error_codes.page_advice import advise_here
 from bulkreact.sheets.cell_references import column_letters
 from bulkreact.sheets.columns import KIND, RESTORE_AUTO_RENEW
 from bulkreact.sheets.corrections import Correction, find_corrections
@@ -40,8 +41,19 @@ _DROP = (
 )
 
 
-def list_instructions(command: str, *, resume_command: str = "", is_from_inbox: bool = False) -> tuple[str, ...]:
-    """Return what to do with the file; ``command`` runs it, ``resume_command`` continues a stopped run before."""
+_STOPPED_ON_PAGE = "The run was stopped before its end. Continue it first, with the button on its page:"
+_UPLOAD = "Save the file as .xlsx, and upload it as a new file on the page (Home). This run's own page is:"
+
+
+def list_instructions(
+    command: str, *, resume_command: str = "", is_from_inbox: bool = False, page: str = ""
+) -> tuple[str, ...]:
+    """Return what to do with the file; ``command`` runs it, ``resume_command`` continues a stopped run before.
+
+    With the address of a ``page`` its buttons do both.
+    """
+    if page:
+        return (*((_STOPPED_ON_PAGE, page) if resume_command else ()), *_INSTRUCTIONS, _UPLOAD, page)
     stopped = (_STOPPED, resume_command) if resume_command else ()
     return (*stopped, *_INSTRUCTIONS, _DROP if is_from_inbox else _RUN, command)
 
@@ -49,7 +61,7 @@ def list_instructions(command: str, *, resume_command: str = "", is_from_inbox: 
 class FailedSheet(Struct):
     """The sheet with the failed rows being written, laid out like the results.
 
-    ``columns`` are those that the ``header`` names.
+    ``columns`` are those that the ``header`` names. ``on_page``: advice names buttons in place of commands.
     """
 
     book: WorkbookWriter
@@ -57,6 +69,7 @@ class FailedSheet(Struct):
     header: tuple[str, ...]
     columns: Mapping[str, int]
     known: InputColumns
+    on_page: bool = False
     # Lists of choices that are too long for a rule, each in a row.
     _lists: SheetWriter | None = None
     # The first rows, until the widths of columns are known from them.
@@ -104,19 +117,23 @@ class FailedSheet(Struct):
     def _write(self, row: ResultRow) -> None:
         corrections = find_corrections(row, self.columns)
         colours = dict.fromkeys(corrections, MARK) | {len(self.header) + STATUS_INDEX: COLOURS[row.outcome.status]}
-        cells = sheet_cells(row)
+        cells = sheet_cells(row, on_page=self.on_page)
         self.sheet.add_row(
             [cells[index] for index in self._order], colours=tuple(colours.get(index, "") for index in self._order)
         )
         for index, correction in corrections.items():
             if self._notes < MOST_NOTES and correction.problem:
                 self._notes += 1
-                self.sheet.add_note(self._order.index(index), _format_note(correction))
+                self.sheet.add_note(self._order.index(index), self._format_note(correction))
                 if correction.choices:
                     self._add_choices(index, self._source(correction.choices), first_row=self.sheet.rows)
 
     def _add_choices(self, index: int, choices: Sequence[str] | str, *, first_row: int = 2) -> None:
         self.sheet.add_choices(self._order.index(index), choices, first_row=first_row)
+
+    def _format_note(self, correction: Correction) -> str:
+        advice = name_failed_file(correction.advice, FAILED_WORKBOOK)
+        return f"{correction.problem}\n\n{advise_here(advice) if self.on_page else advice}"
 
     def _source(self, choices: Sequence[str]) -> Sequence[str] | str:
         if len(",".join(choices)) <= LIST_LENGTH:
@@ -125,10 +142,6 @@ class FailedSheet(Struct):
         self._lists.add_row(choices)
         row = self._lists.rows
         return f"={_LISTS}!$A${row}:${column_letters(len(choices) - 1)}${row}"
-
-
-def _format_note(correction: Correction) -> str:
-    return f"{correction.problem}\n\n{name_failed_file(correction.advice, FAILED_WORKBOOK)}"
 
 
 @contextmanager

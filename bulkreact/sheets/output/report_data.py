@@ -148,7 +148,7 @@ class RunReport(Struct, frozen=True):
     ``ended_at`` is None if no end was recorded. ``severity`` is ``good``, ``mixed`` or ``stopped``. ``other_rows`` did
     not succeed for reasons outside ``groups``; ``more_rows`` need attention besides ``rows`` and are in ``more_rows_file``.
     ``earlier_sessions`` are not among ``sessions``, nor ``earlier_events`` among ``events``. ``amounts`` describes the
-    column that was added up, empty if none was.
+    column that was added up, empty if none was. ``page`` is the address of the run's page, empty if it has none.
     """
 
     title: str
@@ -183,6 +183,7 @@ class RunReport(Struct, frozen=True):
     earlier_events: int
     details: tuple[tuple[str, str], ...]
     amounts: str = ""
+    page: str = ""
 
 
 def summarize_statuses(

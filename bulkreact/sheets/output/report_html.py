@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bulkreact.atomic_write import replacing
+from bulkreact.partnercenter.error_codes.page_advice import advise_here
 from bulkreact.sheets.output import charts
 from bulkreact.sheets.output.report_data import RunReport
 
@@ -55,7 +56,13 @@ def template() -> "Template":
         bytecode_cache=TemplateCache(),
     )
     environment.filters.update(
-        number=_number, local_time=local_time, sentence=_sentence, duration=_duration, clock=_clock, sha256=_sha256
+        number=_number,
+        local_time=local_time,
+        sentence=_sentence,
+        duration=_duration,
+        clock=_clock,
+        sha256=_sha256,
+        on_page=advise_here,
     )
     environment.globals.update(
         bar_segments=charts.bar_segments,

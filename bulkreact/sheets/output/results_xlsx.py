@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bulkreact.models import SUCCESSES, ResultRow, Status, TypedCell
 from bulkreact.partnercenter.error_codes.lookup import find_entries, name_failed_file
+from bulkreact.partnercenter.error_codes.page_advice import advise_here
 from bulkreact.sheets.output.edited_files import note_digest
 from bulkreact.sheets.output.results_csv import FAILED, RowCounts
 from bulkreact.sheets.output.sheet_layout import ADVICE_WIDTH, InputColumns, SheetLayout, lay_out
@@ -63,19 +64,23 @@ def write(
     rows: Iterable[ResultRow],
     details: Sequence[tuple[str, str]],
     known: InputColumns,
+    *,
+    on_page: bool = False,
 ) -> None:
-    """Write the workbook, with ``details`` of the run on its second sheet.
+    """Write the workbook, with ``details`` of the run on its second sheet; ``on_page``: advice names buttons.
 
     Raises OSError if it cannot be written, leaving an older one untouched.
     """
     with writing(path, private=True, complete=note_digest(path.parent, path.name)) as book:
-        counts = _write_results(book.add_sheet("Results", header_rows=1), header, rows, known)
-        _write_summary(book.add_sheet("Summary"), counts, details)
+        counts = _write_results(book.add_sheet("Results", header_rows=1), header, rows, known, on_page=on_page)
+        _write_summary(book.add_sheet("Summary"), counts, details, on_page=on_page)
 
 
-def sheet_cells(row: ResultRow) -> list[str | int | TypedCell]:
-    """Return the cells of a row: the input's as they were, then ours."""
+def sheet_cells(row: ResultRow, *, on_page: bool = False) -> list[str | int | TypedCell]:
+    """Return the cells of a row: the input's as they were, then ours; ``on_page``: advice names buttons."""
     texts = result_cells(row, FAILED_WORKBOOK)
+    if on_page:
+        texts[len(row.cells) + _ADVICE] = advise_here(texts[len(row.cells) + _ADVICE])
     cells: list[str | int | TypedCell] = [*texts]
     for number in _NUMBERS:
         index = len(row.cells) + number
@@ -97,7 +102,7 @@ def arrange_columns(
 
 
 def _write_results(
-    sheet: SheetWriter, header: tuple[str, ...], rows: Iterable[ResultRow], known: InputColumns
+    sheet: SheetWriter, header: tuple[str, ...], rows: Iterable[ResultRow], known: InputColumns, *, on_page: bool
 ) -> RowCounts:
     counts = RowCounts()
     names = (*header, *RESULT_COLUMNS)
@@ -112,13 +117,13 @@ def _write_results(
         colour = COLOURS[row.outcome.status]
         # Of a row that succeeded only the status is coloured.
         others = "" if row.succeeded else colour
-        sheet.add_row(arrange(sheet_cells(row)), colours=(*[others] * status, colour, others))
+        sheet.add_row(arrange(sheet_cells(row, on_page=on_page)), colours=(*[others] * status, colour, others))
     sheet.add_filter(len(names))
     sheet.print_first(layout.order.index(len(header)) + 1)
     return counts
 
 
-def _write_summary(sheet: SheetWriter, counts: RowCounts, details: Sequence[tuple[str, str]]) -> None:
+def _write_summary(sheet: SheetWriter, counts: RowCounts, details: Sequence[tuple[str, str]], *, on_page: bool) -> None:
     sheet.set_columns((24, 12, 70, 70))
     sheet.add_header(("This run",))
     for detail in details:
@@ -136,5 +141,6 @@ def _write_summary(sheet: SheetWriter, counts: RowCounts, details: Sequence[tupl
     for code, number in counts.codes.most_common():
         entry = next(iter(find_entries(code)), None)
         advice = name_failed_file(entry.advice, FAILED_WORKBOOK) if entry else ""
+        advice = advise_here(advice) if on_page else advice
         known = (entry.description if entry else "not in the catalogue; see error_description", advice)
         sheet.add_row((code, number, *known), wrap=True)

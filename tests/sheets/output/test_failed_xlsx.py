@@ -1,5 +1,6 @@
 """failed.xlsx: the rows of failed.csv, with a note on every cell that is to be corrected; it runs as it is."""
 
+import re
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +34,7 @@ FAILURES: list[tuple[str, tuple[str | None, ...], tuple[str | None, ...], set[st
     ("note", (None, None, None), (), set(HEADER)),
     ("throttled", row(scenario_id(503)), (), set()),
 ]
+COMMAND = re.compile(r"bulkreact (run|retry|resume|verify)\b|same command again|run (failed|that file)")
 DAY = datetime(2026, 3, 31)  # noqa: DTZ001 - a workbook has no zones
 
 
@@ -183,6 +185,28 @@ def test_what_was_corrected_goes_out_and_nothing_else(
     correct(book["Failed"])
     book.save(failed)
     run_corrected(program, partner, target, failed)
+
+
+def test_a_run_with_a_page_names_its_buttons_and_no_commands(program: Program, target: tuple[str, ...]) -> None:
+    page = "http://127.0.0.1:8765/jobs/42"
+    write_input(program.folder / "input.xlsx")
+    run = program("run", "input.xlsx", *target, "--page", page).run
+    program("retry", *target[2:], "--page", page)
+    for folder in (run, latest_run(program)):
+        values = [
+            str(value)
+            for name in ("failed.xlsx", "results.xlsx")
+            for sheet in load_workbook(folder / name)
+            for line in sheet.values
+            for value in line
+        ]
+        # What happened over time names the processes.
+        report = (folder / "report.html").read_text("utf-8").replace("<strong>bulkreact ", "")
+        assert [text for text in (*values, report) if COMMAND.search(text)] == []
+        assert (page in values, f'href="{page}"' in report) == (True, True)
+    notes = [cell.comment.text for line in lines_of(run / "failed.xlsx") for cell in line.values() if cell.comment]
+    assert [note for note in notes if COMMAND.search(note)] == []
+    assert "upload that file" in notes[0]
 
 
 def test_an_edited_one_is_kept(program: Program, failed: Path) -> None:
