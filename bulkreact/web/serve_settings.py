@@ -118,7 +118,13 @@ def parse_public_url(text: str) -> PublicUrl:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         host, port, parts = "", None, urlsplit("")
-    if not host or parts.scheme not in {"http", "https"} or parts.username or parts.query or parts.fragment:
+    if (
+        not (host and host.isascii())
+        or parts.scheme not in {"http", "https"}
+        or parts.username
+        or parts.query
+        or parts.fragment
+    ):
         raise ValueError(f"{redact_url(text)} is not the URL of a page; write it like https://bulkreact.example.com")
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError(f"{redact_url(text)} is not encrypted: use https (plain http is for loopback addresses alone)")

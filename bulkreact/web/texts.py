@@ -9,7 +9,7 @@ from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
 from bulkreact.models import Status
 from bulkreact.partnercenter.error_codes import page_advice
 from bulkreact.web.jobs import JobActivity, JobState, StopCause, WebJob
-from bulkreact.wording import plural
+from bulkreact.wording import estimate_duration, plural
 
 STATUSES = tuple(status.value for status in Status)
 STATES: dict[JobState, str] = {
@@ -67,9 +67,9 @@ FILES: dict[str, str] = {
     "plan.json": "what the check has found, for programs",
     "problems.xlsx": "the cells that are wrong, and what to do about each",
     "results.xlsx": "every row with its status, for Excel",
-    "results.csv": "the same as text, for programs",
+    "results.csv": "every row with its status, as text",
     "failed.xlsx": "the rows that did not end well: correct the marked cells and upload this file",
-    "failed.csv": "the same as text, for programs",
+    "failed.csv": "the rows that did not end well, as text",
     "report.html": "the whole run on one page, to read or print (opens in a new tab)",
     "summary.json": "the numbers of the report, for programs",
     "approval.json": "who agreed to what, and when",
@@ -98,6 +98,7 @@ _TENTHS = (
     "All rows are",
 )
 _KB = 1000
+_MANY_SECONDS = re.compile(r"\b([0-9]{3,9}) seconds")
 _HASH = re.compile(r"\b[0-9a-f]{64}\b")
 _ENDS = {
     f"exit code {EXIT_SUCCESS}": "all rows ended well",
@@ -149,6 +150,11 @@ def format_bytes(size: int) -> str:
             break
         number /= _KB
     return f"{number:.0f} {unit}" if unit == "B" or number >= 10 else f"{number:.1f} {unit}"  # noqa: PLR2004 - two digits
+
+
+def name_durations(text: str) -> str:
+    """Return text with what many seconds are in greater units beside them."""
+    return _MANY_SECONDS.sub(lambda found: f"{found[0]} ({estimate_duration(int(found[1]))})", text)
 
 
 def progress_sentence(settled: int, rows: int, attention: int) -> str:

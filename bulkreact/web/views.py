@@ -265,6 +265,6 @@ def describe_retry(retry: Retry, numbers: RunNumbers) -> str:
     share, number, state = f"{retry.rows:,} of {of:,}", f"No. {retry.job.number}", STATES[retry.job.state].lower()
     if retry.numbers:
         return f"{share} retried in {number}: {retry.numbers.well:,} ended well"
-    if retry.job.is_open or retry.job.run_id:
-        return f"{share} retried in {number}: {state}"
-    return f"{share} were to be retried in {number}: {state}, nothing was sent again"
+    if retry.job.is_open:
+        return f"{share} are to be retried in {number}: {state}"
+    return f"{share} were to be retried in {number}: {state}{'' if retry.job.run_id else ', nothing was sent again'}"

@@ -103,7 +103,16 @@ def test_public_urls_are_read(text: str, origin: str, path: str, hosts: set[str]
 
 
 @pytest.mark.parametrize(
-    "text", ["http://b.example.com", "ftp://x", "b.example.com", "https://u:p@x", "https://x/../y", "https://x?q"]
+    "text",
+    [
+        "https://bülk.example",
+        "http://b.example.com",
+        "ftp://x",
+        "b.example.com",
+        "https://u:p@x",
+        "https://x/../y",
+        "https://x?q",
+    ],
 )
 def test_other_public_urls_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"URL|encrypted|path"):
@@ -183,6 +192,11 @@ def test_times_and_durations_are_written_in_one_way() -> None:
     zone = ZoneInfo("Europe/Berlin")
     assert texts.format_time("2026-11-29T19:31:00Z", zone) == "2026-11-29 20:31 CET"
     assert [texts.format_seconds(seconds) for seconds in (0, 40, 240, 7800)] == ["1 s", "40 s", "4 min", "2 h 10 min"]
+    later = "Rate limit is exceeded. Try again in 172800 seconds."
+    assert (
+        texts.name_durations(later) == "Rate limit is exceeded. Try again in 172800 seconds (about 48 hours 0 minutes)."
+    )
+    assert texts.name_durations("Try again in 20 seconds.") == "Try again in 20 seconds."
     assert texts.progress_sentence(381, 1204, 10) == "Three in ten rows are settled, 10 need attention."
     assert texts.progress_sentence(0, 1204, 0) == "Fewer than one in ten rows are settled, 0 need attention."
 

@@ -6,10 +6,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bulkreact.batch.journal.call_log import load_location
 from bulkreact.batch.journal.integrity import check_journal
 from bulkreact.batch.journal.journal import create, finalize
+from bulkreact.batch.journal.metadata import RunSettings
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import JournalUnreadableError
 from bulkreact.models import Answer, Call, InputRow, Outcome, Status, Target
@@ -54,6 +56,13 @@ def test_what_nobody_could_have_typed_is_damage(tmp_path: Path, column: str, val
     folder = make(tmp_path)
     change(folder, f"UPDATE run SET {column} = ?", value)  # noqa: S608 - names of the test's own
     with JournalReader(folder) as journal, pytest.raises(JournalUnreadableError, match="damaged"):
+        _ = journal.metadata
+
+
+def test_the_page_of_a_run_is_damage_where_no_browser_should_go(tmp_path: Path) -> None:
+    create(tmp_path, [])
+    finalize(tmp_path, replace(metadata(), settings=RunSettings(page="javascript:alert(1)")))
+    with JournalReader(tmp_path) as journal, pytest.raises(JournalUnreadableError, match="damaged"):
         _ = journal.metadata
 
 
