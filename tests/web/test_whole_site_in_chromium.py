@@ -22,7 +22,22 @@ _OPEN_DETAILS = "document.querySelectorAll('details').forEach((element) => { ele
 # Texts of opened rows that only scrolling would show.
 _CUT_DETAILS = """[...document.querySelectorAll('details dd')].filter((element) =>
     element.getBoundingClientRect().right > document.documentElement.clientWidth).length"""
-_MEDIA = ("phone", "cut on a phone", "screen", "cut on a screen", "paper")
+# Words of tables, none of them long, that go on in another line.
+_BROKEN_WORDS = """[...document.querySelectorAll('table')].flatMap((table) => {
+    const walker = document.createTreeWalker(table, NodeFilter.SHOW_TEXT);
+    const words = [];
+    while (walker.nextNode()) {
+        for (const { 0: word, index } of walker.currentNode.data.matchAll(/(?<!\\S)[\\p{L}\\d_]{2,20}[.,:;]?(?!\\S)/gu)) {
+            const range = document.createRange();
+            range.setStart(walker.currentNode, index);
+            range.setEnd(walker.currentNode, index + word.length);
+            const lines = new Set([...range.getClientRects()].map(({ top }) => top));
+            if (lines.size > 1) words.push(word);
+        }
+    }
+    return words;
+}).length"""
+_MEDIA = ("phone", "cut on a phone", "broken on a phone", "screen", "cut on a screen", "broken on a screen", "paper")
 # A4 in the pixels of CSS.
 PAPER = 794
 HARMLESS = ["Wintergarten", "Donaudampfschifffahrtsgesellschaft-Rechnungsabteilung", "text"]
@@ -67,7 +82,8 @@ async def test_every_page_is_narrow_and_can_be_printed(harmless: MadeRun) -> Non
             widths = list[int]()
             for width in (320, 1280):
                 await tab.set_viewport_size({"width": width, "height": 800})
-                widths += [await tab.evaluate(_WIDTH) - width, await tab.evaluate(_CUT_DETAILS)]
+                widths += [await tab.evaluate(_WIDTH) - width]
+                widths += [await tab.evaluate(script) for script in (_CUT_DETAILS, _BROKEN_WORDS)]
             await tab.emulate_media(media="print")
             await tab.set_viewport_size({"width": PAPER, "height": 800})
             widths.append(await tab.evaluate(_WIDTH) - PAPER)
