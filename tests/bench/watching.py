@@ -124,7 +124,8 @@ async def _watch(workspace: Workspace, count: int) -> tuple[list[float], float]:
 
 async def _ages(workspace: Workspace) -> list[float]:
     """Return how long after its answer each row was among the settled ones of somebody who watches."""
-    seconds = workspace.seconds(_SECONDS, least=2)
+    # Long enough for a slow machine to see the run before its end.
+    seconds = workspace.seconds(_SECONDS, least=6)
     with limiting_server(workspace, Limit()) as partner:
         rows = round(10 * seconds)
         async with _running(workspace, partner.base_url, rows, "--rate", "10/s") as (_, page, number):

@@ -217,5 +217,7 @@ async def _measure_row_pages(workspace: Workspace, served: Served, page: Page) -
     slowest = max(filters, key=lambda query: median(spent[query]))
     return [
         Row(f"{name}: p95", "-", (watching.p95(every),), Threshold(most=300), unit="ms"),
-        Row(f"{name}: slowest filter", slowest, tuple(1000 * seconds for seconds in spent[slowest]), unit="ms"),
+        Row(
+            f"{name}: slowest filter", slowest or "none", tuple(1000 * seconds for seconds in spent[slowest]), unit="ms"
+        ),
     ]
