@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 import zipfile
 from datetime import timedelta
 from pathlib import Path
@@ -190,6 +191,27 @@ async def test_files_are_downloaded_under_their_names(tmp_path: Path) -> None:
     assert sheet is not None
     assert [cell.value for cell in sheet[2]][:2] == [4, "A4"]
     assert set(refused) <= {400, 404}
+
+
+async def test_nothing_that_is_downloaded_calculates(tmp_path: Path) -> None:
+    content = table(2) + b"=1+1,=1+1,=1+1\n"
+    async with serving_page(tmp_path) as page:
+        number = await page.finished(content)
+        files = {}
+        for name in ("problems.xlsx", "results.xlsx", "failed.xlsx", "results.csv", "failed.csv"):
+            files[name] = await (await page.get(f"/jobs/{number}/files/{name}")).read()
+    cells = [
+        cell
+        for name in ("problems.xlsx", "results.xlsx", "failed.xlsx")
+        for sheet in openpyxl.load_workbook(io.BytesIO(files[name]))
+        for row in sheet
+        for cell in row
+    ]
+    assert [cell.data_type for cell in cells if "=1+1" in str(cell.value)].count("s") >= 3
+    assert not [cell for cell in cells if cell.data_type == "f"]
+    for name in ("results.csv", "failed.csv"):
+        assert b"1+1" in files[name]
+        assert not re.search(rb'(^|[,"\r\n])=1', files[name])
 
 
 async def test_templates_are_there_for_both_programs(tmp_path: Path) -> None:
