@@ -123,7 +123,7 @@ class ControlFolder:
         try:
             draft.replace(self._folder / PROGRESS)
         except PermissionError:
-            # Windows replaces no file that somebody reads just now: the next report is a second away.
+            # Windows does not replace a file while it is read: the next report is a second away.
             if os.name != "nt":
                 raise
 

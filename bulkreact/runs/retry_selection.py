@@ -245,7 +245,7 @@ class RetryPreview(Generic[ReaderT]):
 
 
 class RetrySelection(RetryPreview[Journal]):
-    """The rows that a retry takes; nobody else may send or take them while the journals of their runs are open."""
+    """The rows that a retry takes; no other process may send or take them while the journals of their runs are open."""
 
     def __init__(self, run: Run, reports: Path, locks: ExitStack, *, all_failed: bool) -> None:
         super().__init__(run, reports, locks, partial(Journal, check=True), all_failed=all_failed)

@@ -219,7 +219,7 @@ def _arguments(ctx: click.Context, command: str, reports: Path) -> Iterator[str]
 
 
 def _left_out(command: str) -> frozenset[str]:
-    """Return what a command is not given; whoever looks again wants to see the rows now, and not to wait for them."""
+    """Return what a command is not given; to look again means to read the rows once, without waiting."""
     return _NOT_PASSED | WATCH_OPTIONS if command == "verify" else _NOT_PASSED
 
 

@@ -53,7 +53,7 @@ def read_entra(params: Mapping[str, object], environment: Mapping[str, str]) -> 
     tenant, client = (str(params[f"web_{name}"] or params[name] or "") for name in ("tenant_id", "client_id"))
     if not is_guid(tenant) or not client:
         raise InputRefusedError(
-            "--sign-in entra needs --web-tenant-id, the tenant's GUID (nobody of another one gets in), and --web-client-id."
+            "--sign-in entra needs --web-tenant-id, the GUID of the only tenant whose people may sign in, and --web-client-id."
         )
     service = urlsplit(str(params["authority"] or AUTHORITIES[cloud]))
     identity = Identity(

@@ -1,4 +1,4 @@
-"""Sign-in in a browser: whoever signs in is chosen on a page, and the browser takes the code to the app."""
+"""Sign-in in a browser: the person is chosen on a page, and the browser takes the code to the app."""
 
 from collections.abc import Mapping
 from html import escape
