@@ -26,6 +26,7 @@ from bulkreact.runs import store
 from bulkreact.runs.column_sums import decimal_mark
 from bulkreact.runs.handover import complete_handovers
 from bulkreact.runs.index import list_related_runs
+from bulkreact.runs.later_successes import find_successes
 from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.preparation import Confirm, PreparedRun, announce, run_settings
 from bulkreact.runs.run_record import Run
@@ -161,6 +162,7 @@ class RetryPreview(Generic[ReaderT]):
         self._failed = 0
         self._pending: Counter[Path] = Counter()
         self._elsewhere: Counter[str] = Counter()
+        self._reactivated: Counter[str] = Counter()
         self._journals: dict[Path, ReaderT] = {}
         self._taken: defaultdict[Path, list[int]] = defaultdict(list)
         self.count = 0
@@ -168,11 +170,16 @@ class RetryPreview(Generic[ReaderT]):
 
     def rows(self) -> Iterator[InputRow]:
         """Yield the rows to be sent, in input order."""
+        successes = find_successes(self._run, self._source)
         for candidate in self._source.candidates(all_failed=self._all_failed):
             owner, newest = self._newest(candidate)
             if owner is None:
                 self._elsewhere[f"{newest.transferred_to}, which is not here"] += 1
             elif newest.row is not None:
+                success = successes.get(newest.row.target) if newest.row.target else None
+                if success and success.sent_at > (newest.sent_at or self._run.created_at):
+                    self._reactivated[success.run_id] += 1
+                    continue
                 self.count += 1
                 self._taken[owner].append(newest.number)
                 if newest.row.target:
@@ -206,6 +213,8 @@ class RetryPreview(Generic[ReaderT]):
                 remark += f" Pending: {pending:,}; look at them with: bulkreact verify {name}"
         for run, rows in self._elsewhere.items():
             remark += f" Taken over before: {rows:,}, by run {run}."
+        for run, rows in self._reactivated.items():
+            remark += f" Reactivated since, so not sent again: {rows:,}, by run {run}."
         return remark
 
     def _newest(self, candidate: Candidate) -> tuple[Path | None, Candidate]:

@@ -36,9 +36,9 @@ from bulkreact.batch.journal.journal_file import JOURNAL_NAME, open_uri, read_on
 from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord, latest_session, load_metadata
 from bulkreact.batch.journal.outcome_tail import InputCounts, NewOutcome
 from bulkreact.batch.journal.pending_rows import OpenCount, PendingRows
-from bulkreact.batch.journal.retry_candidates import Candidate
+from bulkreact.batch.journal.retry_candidates import Candidate, Success
 from bulkreact.batch.journal.row_pages import PageRow, RowFilter
-from bulkreact.models import OutageRecord, ResultRow, RunProcess, SessionTimeline, ThrottlePeriod
+from bulkreact.models import OutageRecord, ResultRow, RunProcess, SessionTimeline, Target, ThrottlePeriod
 
 _IN_FLIGHT = """
 SELECT count(*) FROM calls LEFT JOIN answers ON answers.call = calls.id
@@ -160,6 +160,14 @@ class JournalReader:
     def candidates(self, *, all_failed: bool) -> Iterator[Candidate]:
         """Yield the rows that a retry may take, in input order."""
         return retry_candidates.candidates(self.connection, all_failed=all_failed)
+
+    def open_targets(self) -> Iterator[Target]:
+        """Yield the targets that the run has not reactivated."""
+        return retry_candidates.open_targets(self.connection)
+
+    def successes(self) -> Iterator[Success]:
+        """Yield the targets that the run has reactivated."""
+        return retry_candidates.successes(self.connection)
 
     def row_count(self) -> int:
         """Return the number of rows."""

@@ -1,31 +1,52 @@
-"""Reads the rows of a run for a retry: which are worth it, and which request ids they keep."""
+"""Reads the rows of a run for a retry: which are worth it, which request ids they keep, and which other runs settled."""
 
 import sqlite3
 from collections.abc import Iterator
+from itertools import starmap
 
 from msgspec import Struct
 
 from bulkreact.batch.journal.call_log import load_progress
 from bulkreact.batch.journal.row_results import typed_rows
+from bulkreact.batch.journal.schema import LATEST_OUTCOME
 from bulkreact.batch.progress import OnlyRead
-from bulkreact.models import InputRow, ResultRow, Status, Target
+from bulkreact.models import SUCCESSES, InputRow, ResultRow, Status, Target
 
 _NEVER_SENT = frozenset({Status.INVALID, Status.DUPLICATE})
 _TARGET = """
 SELECT customer_id, subscription_id, entitlement_id, lost, restore_auto_renew, deadline FROM rows WHERE ordinal = ?
+"""
+_SUCCEEDED = f"outcomes.status IN ({', '.join(sorted(repr(status.value) for status in SUCCESSES))})"
+_OF_ROWS = f"""
+FROM rows LEFT JOIN outcomes ON outcomes.id = {LATEST_OUTCOME.format(ordinal="rows.ordinal")}
+LEFT JOIN calls ON calls.id = outcomes.call LEFT JOIN sessions ON sessions.id = outcomes.session
+WHERE rows.problem_code = '' AND rows.duplicate_of IS NULL
+"""
+_OPEN = f"SELECT customer_id, subscription_id, entitlement_id {_OF_ROWS} AND {_SUCCEEDED} IS NOT 1"
+_SUCCESSES = f"""
+SELECT customer_id, subscription_id, entitlement_id, coalesce(calls.started_at, sessions.started_at) {_OF_ROWS} AND {_SUCCEEDED}
 """
 
 
 class Candidate(Struct, frozen=True):
     """A row by its number, its status, and the row as a retry would send it, None if the retry does not take it.
 
-    ``transferred_to`` is the run that took the row over and knows its current status.
+    ``transferred_to`` is the run that took the row over and knows its current status. ``sent_at`` is when the call
+    that decided its status was sent, empty if none was.
     """
 
     number: int
     status: Status
     row: InputRow | None
     transferred_to: str
+    sent_at: str
+
+
+class Success(Struct, frozen=True, gc=False):
+    """A target that a run has reactivated, and when it was sent, or else when that run was working."""
+
+    target: Target
+    sent_at: str
 
 
 def candidates(connection: sqlite3.Connection, *, all_failed: bool) -> Iterator[Candidate]:
@@ -39,7 +60,19 @@ def candidates(connection: sqlite3.Connection, *, all_failed: bool) -> Iterator[
         is_taken = row.worth_retrying or (all_failed and row.outcome.status is Status.FAILED)
         # Of a million rows few are taken, and each costs three questions.
         taken = _input_row(connection, ordinal, row) if is_taken else None
-        yield Candidate(row.number, row.outcome.status, taken, row.transferred_to)
+        call = row.outcome.call
+        yield Candidate(row.number, row.outcome.status, taken, row.transferred_to, call.started_at if call else "")
+
+
+def open_targets(connection: sqlite3.Connection) -> Iterator[Target]:
+    """Yield the targets that a run has not reactivated."""
+    return starmap(Target, connection.execute(_OPEN))
+
+
+def successes(connection: sqlite3.Connection) -> Iterator[Success]:
+    """Yield the targets that a run has reactivated."""
+    for *ids, sent_at in connection.execute(_SUCCESSES):
+        yield Success(Target(*ids), sent_at)
 
 
 def _input_row(connection: sqlite3.Connection, ordinal: int, row: ResultRow) -> InputRow:

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import sqlite3
 from collections import Counter
 from contextlib import closing
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from bulkreact.models import Status
 from bulkreact.runs.retry_selection import preview_retry
 from bulkreact.runs.run_record import read_run
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.ids import HEADER, guid, read_csv, row, scenario_id, write_csv
+from tests.support.made_runs import make_run
 from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, ids_by_path, latest_run, row_results, row_statuses, run, wait_until
 from tests.support.seals import seal_again
@@ -302,6 +305,32 @@ def test_a_practised_retry_remembers_what_the_practised_run_has_sent(program: Pr
     process = program("run", "input.csv", "--simulate", "--rate", "off", *ONCE)
     assert row_statuses(process.run) == ["unknown"]
     assert program("retry", process.run.name, "--rate", "off", *ONCE).code == 0
+
+
+def test_what_another_run_has_reactivated_since_is_not_sent_again(program: Program, partner: Partner) -> None:
+    original = run(program, partner, [503, 1503, 800111], *ONCE).run
+    shutil.copyfile(original / "failed.csv", program.folder / "corrected.csv")
+    program("run", "corrected.csv", "--base-url", partner.base_url, *FAST, "--attempts", "2")
+    corrected = latest_run(program)
+    assert row_statuses(corrected) == ["accepted", "failed", "failed"]
+    assert preview_retry(read_run(original), original.parent, all_failed=True).customers.total() == 2
+    again = program("retry", original.name, *FAST, *ONCE, "--all-failed")
+    assert [line["row"] for line in lines(latest_run(program))] == ["3", "4"]
+    assert f"Reactivated since, so not sent again: 1, by run {corrected.name}." in again.err
+    assert calls(partner) == [3, 4, 3]
+
+
+def test_what_was_reactivated_in_practice_is_sent(program: Program, partner: Partner) -> None:
+    original = run(program, partner, [503], *ONCE).run
+    assert program("run", "input.csv", "--simulate", "--rate", "off").code == 0
+    assert program("retry", original.name, *FAST, "--attempts", "2").code == 0
+    assert calls(partner) == [3]
+
+
+def test_what_was_reactivated_before_it_failed_is_sent(tmp_path: Path) -> None:
+    failed = make_run(tmp_path / "20260301T120000Z-test-0000", 2, Status.FAILED)
+    make_run(tmp_path / "20260301T120001Z-test-0001", 2, Status.ACCEPTED)
+    assert preview_retry(read_run(failed), tmp_path, all_failed=False).customers.total() == 2
 
 
 def test_commands_are_named_as_they_must_be_typed(program: Program, partner: Partner) -> None:
