@@ -182,6 +182,13 @@ def test_a_sheet_that_is_not_the_table_has_any_number_of_rows(tmp_path: Path) ->
     assert read(path, max_rows=10) == 3
 
 
+def test_sheets_are_not_searched_for_a_header_in_more_rows_than_allowed(tmp_path: Path) -> None:
+    blank = sheet_xml([row_xml([" "], number) for number in range(1, 800)])
+    path = write_workbook(tmp_path / "input.xlsx", blank, blank, sheet_xml())
+    assert "input has more than 1,020 rows, more than the 10 that --max-rows" in refusal(path, max_rows=10)
+    assert read(path, max_rows=1000) == 3
+
+
 def test_no_more_styles_are_kept_than_a_workbook_may_have(tmp_path: Path) -> None:
     formats = "<xf numFmtId='14'/>" * 70_000
     styles = f"<styleSheet><cellStyleXfs><xf/></cellStyleXfs><cellXfs>{formats}</cellXfs></styleSheet>"

@@ -81,6 +81,8 @@ class _Workbook:
         part = self._parts.open_shared_strings()
         shared = read_shared_strings(part) if part else []
         self._reader = CellReader(shared, counts_from_1904=self._parts.counts_from_1904)
+        # Those of all sheets that were passed over.
+        self._blank_rows = 0
 
     @property
     def sheet_names(self) -> list[str]:
@@ -128,7 +130,12 @@ class _Workbook:
         return SheetRows(self._parts.open_sheet(name), name, self._reader, self._parts.number_formats)
 
     def _rows_with_content(self, name: str) -> Iterator[SheetRow]:
-        return (row for row in self._sheet_rows(name) if has_content(row.cells))
+        for row in self._sheet_rows(name):
+            if has_content(row.cells):
+                yield row
+                continue
+            self._blank_rows += 1
+            self._job.limits.check_rows(self._blank_rows)
 
 
 def _open_file(path: Path, job: Job) -> IO[bytes]:
