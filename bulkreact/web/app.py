@@ -90,7 +90,7 @@ ACTS = (
     Act(f"{_SEARCH}/jobs", search_pages.make_job, Right.UPLOAD),
     Act("/settings/doctor", settings_pages.ask_doctor, Right.SETTINGS),
     Act("/settings/connection", settings_pages.test_connection, Right.SETTINGS, is_upload=True),
-    Act("/auth/sign-out", session_pages.sign_out, Right.SEE),
+    Act("/auth/sign-out", session_pages.sign_out, Right.SEE, ends_session=True),
     Act("/auth/stay", session_pages.stay, Right.SEE),
 )
 SIGN_INS = (

@@ -101,7 +101,8 @@ class Notifications:
             "person": line.person,
             "url": f"{url.origin}{url.path}/jobs/{job.number}",
             "state": job.state.value,
-            "exit_code": job.exit_code,
+            # The job's own may be that of a later process, or gone: it may have been continued meanwhile.
+            "exit_code": int(line.detail.split()[-1]) if event == "ended" and line.detail else None,
             "counts": counts,
             "head": await asyncio.to_thread(self._store.audit_head),
         }

@@ -37,12 +37,16 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """An action: POST. It returns a status for programs and the address that shows what it has done."""
+    """An action: POST. It returns a status for programs and the address that shows what it has done.
+
+    ``ends_session``: its repetition has no session any more, and is answered like the first.
+    """
 
     path: str
     handler: Action
     right: Right
     is_upload: bool = False
+    ends_session: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,9 @@ def guard_action(route: Act) -> Callable[[web.Request], Awaitable[web.StreamResp
         most = site.settings.max_upload + uploads.FORM_BYTES
         try:
             _refuse_cross_site(request)
-            session = await _session_needed(site, request)
+            session = await _session_needed(site, request, route)
+            if session is None:
+                return await _respond(site, request, None, 200, site.signed_out)
             seconds = site.requests.wait_for(session.hash, site.clock())
             form = await _read_form(site, request)
             _check_token(session, form.get("csrf") or request.headers.get("X-CSRF-Token") or "")
@@ -109,9 +115,7 @@ def guard_action(route: Act) -> Callable[[web.Request], Awaitable[web.StreamResp
         except RequestRefusedError:
             await drain(request, most)
             raise
-        if not wants_json(request, site.base):
-            raise web.HTTPSeeOther(answer.location)
-        return await _json_answer(site, session, answer.status, answer.location)
+        return await _respond(site, request, session, answer.status, answer.location)
 
     return respond
 
@@ -145,9 +149,9 @@ async def find_session(site: Site, request: web.Request, *, is_use: bool = True)
     return sessions.find(session_id, is_use=is_use)
 
 
-async def _session_needed(site: Site, request: web.Request) -> Session:
+async def _session_needed(site: Site, request: web.Request, route: Act) -> Session | None:
     session = await find_session(site, request)
-    if session is None:
+    if session is None and not (route.ends_session and cookie_name(site) in request.cookies):
         raise RequestRefusedError("signed-out", "Sign in, then try again. What you have chosen is still there.")
     return session
 
@@ -225,10 +229,14 @@ async def _refuse_without_right(site: Site, person: Person, right: Right, job: W
             raise RequestRefusedError(code, "You had a hand in this job: somebody else must approve or reject it.")
 
 
-async def _json_answer(site: Site, session: Session, status: int, location: str) -> web.Response:
+async def _respond(
+    site: Site, request: web.Request, session: Session | None, status: int, location: str
+) -> web.Response:
+    if not wants_json(request, site.base):
+        raise web.HTTPSeeOther(location)
     content: dict[str, object] = {"location": location}
     prefix, _, number = location.rpartition("/")
-    if prefix == f"{site.base}/jobs" and number.isdigit():
+    if session and prefix == f"{site.base}/jobs" and number.isdigit():
         job = await asyncio.to_thread(site.store.job, int(number))
         if job:
             content["job"] = job_document(await site.view(job, session.person))

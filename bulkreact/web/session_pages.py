@@ -84,7 +84,7 @@ async def sign_out(site: Site, visit: Visit) -> tuple[int, str]:
     if visit.session:
         site.sessions.end(visit.session)
     site.store.audit(visit.actor, "signed-out", "", iso_milliseconds(site.now()))
-    return 200, f"{site.base}/auth/sign-in{'?signed-out=yes' if site.settings.entra else ''}"
+    return 200, site.signed_out
 
 
 async def stay(site: Site, visit: Visit) -> tuple[int, str]:

@@ -113,6 +113,11 @@ class Site:
         """Return the path below which all routes are."""
         return self.settings.public_url.path
 
+    @property
+    def signed_out(self) -> str:
+        """Return the address for whoever has signed out; Entra would sign them in again at once without the addition."""
+        return f"{self.base}/auth/sign-in{'?signed-out=yes' if self.settings.entra else ''}"
+
     async def view(self, job: WebJob, person: Person) -> JobView:
         """Return everything that is known of a job."""
         job, report, numbers = await self._look_at(job)

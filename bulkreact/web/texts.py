@@ -225,4 +225,6 @@ def describe_event(event: str, person: str, job: WebJob, detail: str) -> str:
             return f"{person} has rejected {about}: {detail}"
         case "stopped":
             return f"{person} has asked {about} to stop{f': {detail}' if detail else ''}"
-    return f"{about} has ended: {STATES[job.state].lower()}, {detail}"
+    # By now it may have been continued: what counts is how this process has ended.
+    how = "finished" if detail in _ENDS else "stopped"
+    return f"{about} has ended: {how}, {detail or 'its process was killed'}"

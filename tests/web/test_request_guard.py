@@ -179,6 +179,21 @@ async def test_a_session_ends_with_signing_out_and_gets_a_new_id_when_signing_in
     assert (cookie["httponly"], cookie["samesite"], cookie["secure"]) == (True, "Lax", "")
 
 
+async def test_signing_out_twice_at_once_is_answered_alike(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        [cookie] = list(page.client.cookie_jar)
+        form = {"csrf": page.token, "form_id": str(uuid4())}
+        async with ClientSession(headers={"Cookie": f"{cookie.key}={cookie.value}"}) as copied:
+            address = f"{page.origin}/auth/sign-out"
+            responses = [await copied.post(address, data=form, allow_redirects=False) for _ in range(2)]
+            elsewhere = await copied.post(f"{page.origin}/auth/stay", data=form)
+        async with ClientSession() as nobody:
+            stranger = await nobody.post(address, data=form)
+        events = [line.event for line in page.site.store.audit_lines()]
+    assert [(response.status, response.headers["Location"]) for response in responses] == [(303, "/auth/sign-in")] * 2
+    assert (elsewhere.status, stranger.status, events) == (401, 401, ["signed-in", "signed-out"])
+
+
 @pytest.mark.parametrize(
     "wanted", ["//evil.example", "/\\evil.example", "https://evil.example", "/%0d%0aX: y\r\n", "/ü", ""]
 )

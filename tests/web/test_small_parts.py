@@ -11,6 +11,7 @@ from yarl import URL
 from bulkreact.models import Status
 from bulkreact.web import texts
 from bulkreact.web.audit import FIRST, AuditLine, chain_hash
+from bulkreact.web.jobs import JobState, WebJob
 from bulkreact.web.live import final_numbers
 from bulkreact.web.plan_file import OPTION_DEFAULTS, FileRefusal, drop_unfit, reading_arguments
 from bulkreact.web.rate_limits import Bucket, Door
@@ -41,6 +42,29 @@ def test_a_line_of_the_trail_has_the_documented_hash() -> None:
 )  # fmt: skip
 def test_the_trail_is_shown_in_words_for_people(event: str, detail: str, shown: str) -> None:
     assert texts.describe_detail(event, detail) == shown
+
+
+@pytest.mark.parametrize(
+    ("detail", "sentence"),
+    [
+        ("exit code 1", "No. 1, a.csv has ended: finished, exit code 1"),
+        ("exit code 143", "No. 1, a.csv has ended: stopped, exit code 143"),
+        ("", "No. 1, a.csv has ended: stopped, its process was killed"),
+    ],
+)
+def test_an_end_is_reported_as_it_was_when_the_job_is_continued_by_then(detail: str, sentence: str) -> None:
+    job = WebJob(
+        number=1,
+        state=JobState.QUEUED,
+        target="simulated",
+        name="a.csv",
+        note="",
+        by_id="ann",
+        by_name="Ann",
+        created_at=LINE.at,
+        changed_at=LINE.at,
+    )
+    assert texts.describe_event("ended", "bulkreact", job, detail) == sentence
 
 
 @pytest.mark.parametrize(
