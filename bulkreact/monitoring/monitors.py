@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import Enum, auto
 from itertools import islice
 from pathlib import Path
+from traceback import extract_tb
 
 from msgspec import Struct, field
 
@@ -129,7 +130,11 @@ class Notifier(Struct, frozen=True):
         try:
             yield
         except Exception as error:  # noqa: BLE001 - not even a bug in a notification may change how the command ends
-            self.warn(f"The monitors could not be notified: {type(error).__name__}. The run is not affected.")
+            frame = extract_tb(error.__traceback__)[-1]
+            self.warn(
+                f"The monitors could not be notified: {type(error).__name__} in {Path(frame.filename).name}, line "
+                f"{frame.lineno}. The run is not affected."
+            )
 
 
 def _row_to_dict(row: ResultRow, ids: RowIds, name_index: int | None) -> dict[str, object]:

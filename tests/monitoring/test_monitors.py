@@ -381,7 +381,11 @@ def test_the_commands_that_follow_a_run_notify_as_well(
 
 
 def test_not_even_a_bug_in_a_notification_changes_a_run(
-    program: Program, partner: Partner, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    program: Program,
+    partner: Partner,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     write_csv(program.folder / "input.csv", [row(guid(1))])
     monkeypatch.chdir(program.folder)
@@ -391,6 +395,7 @@ def test_not_even_a_bug_in_a_notification_changes_a_run(
     command = ["run", "input.csv", "--base-url", partner.base_url, *FAST, "-q", "--notify-url", receiver.url]
     assert _bulkreact.main(command, standalone_mode=False) == 0
     assert receiver.paths == []
+    assert "could not be notified: ZeroDivisionError in test_monitors.py, line " in capsys.readouterr().err
     assert len(partner.requests()) == 1
 
 
