@@ -273,42 +273,6 @@ class SessionTimeline(Struct, frozen=True):
     buckets: tuple[tuple[int, int], ...]
 
 
-class OutageRecord(Struct, frozen=True):
-    """An outage as a run met it; times are UTC, ISO 8601.
-
-    ``ended_at`` is empty while it lasts, and ``next_probe_at`` when there is no further probe. ``cause`` is the latest
-    answer, or why there was none.
-    """
-
-    since: str
-    ended_at: str
-    next_probe_at: str
-    probes: int
-    cause: str
-
-
-class ThrottlePeriod(Struct, frozen=True):
-    """A time in which Partner Center throttled calls, until the next call after that; times are UTC, ISO 8601.
-
-    ``pause_seconds`` is the longest time after such an answer in which nothing was sent.
-    """
-
-    since: str
-    until: str
-    calls: int
-    pause_seconds: float
-
-
-class RunProcess(Struct, frozen=True):
-    """One process that worked on a run; what is known of its end is empty while it works, and after a kill."""
-
-    command: str
-    started_at: str
-    ended_at: str
-    state: str
-    reason: str
-
-
 class Discovered(Struct, frozen=True):
     """A subscription, or an Azure subscription of a plan, that discovery has read.
 

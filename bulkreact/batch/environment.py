@@ -8,7 +8,21 @@ from typing import Any, Protocol
 from msgspec import Struct, field
 
 from bulkreact.errors import EXIT_SUCCESS
-from bulkreact.models import FAILURES, OutageRecord, Outcome, Reply, Request, RunState
+from bulkreact.models import FAILURES, Outcome, Reply, Request, RunState
+
+
+class OutageRecord(Struct, frozen=True):
+    """An outage as a run met it; times are UTC, ISO 8601.
+
+    ``ended_at`` is empty while it lasts, and ``next_probe_at`` when there is no further probe. ``cause`` is the latest
+    answer, or why there was none.
+    """
+
+    since: str
+    ended_at: str
+    next_probe_at: str
+    probes: int
+    cause: str
 
 
 class RunEnvironment(Struct, frozen=True):

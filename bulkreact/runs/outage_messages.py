@@ -1,6 +1,6 @@
 """How an outage is described to people."""
 
-from bulkreact.models import OutageRecord
+from bulkreact.batch.environment import OutageRecord
 from bulkreact.wording import plural
 
 

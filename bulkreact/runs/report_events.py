@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
-from bulkreact.models import OutageRecord, RunProcess, RunState, ThrottlePeriod
+from bulkreact.batch.environment import OutageRecord
+from bulkreact.batch.journal.run_history import RunProcess, ThrottlePeriod
+from bulkreact.models import RunState
 from bulkreact.runs.run_status import RunStatus
 from bulkreact.sheets.output.report_data import RunEvent
 from bulkreact.timestamps import seconds_between

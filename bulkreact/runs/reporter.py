@@ -3,8 +3,8 @@
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
-from bulkreact.batch.environment import Phase, StopReason
-from bulkreact.models import OutageRecord, Outcome
+from bulkreact.batch.environment import OutageRecord, Phase, StopReason
+from bulkreact.models import Outcome
 from bulkreact.runs.result_files import WrittenResults
 
 if TYPE_CHECKING:

@@ -6,11 +6,10 @@ from pathlib import Path
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from bulkreact.batch.environment import WaitReason, WaitState
+from bulkreact.batch.environment import OutageRecord, WaitReason, WaitState
 from bulkreact.batch.journal.journal import is_locked
 from bulkreact.batch.journal.metadata import SessionRecord
 from bulkreact.batch.journal.reading import JournalReader
-from bulkreact.models import OutageRecord
 from bulkreact.runs.customer_names import customer_label, describe_affected
 from bulkreact.runs.run_status import RunOverview, run_status
 from bulkreact.sheets.output.results_csv import RowCounts

@@ -6,11 +6,11 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from bulkreact import __version__
-from bulkreact.batch.environment import StopReason
+from bulkreact.batch.environment import OutageRecord, StopReason
 from bulkreact.batch.journal.metadata import RunMetadata, SessionRecord
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, ResultsNotWrittenError
-from bulkreact.models import OutageRecord, RunState
+from bulkreact.models import RunState
 from bulkreact.runs.column_sums import ResultSum
 from bulkreact.runs.outage_messages import summarize_outage
 from bulkreact.sheets.output import results_csv

@@ -1,7 +1,8 @@
 """What a report says happened over time: processes, outages and pauses, in order."""
 
-from bulkreact.batch.environment import StopReason
-from bulkreact.models import OutageRecord, RunProcess, RunState, ThrottlePeriod
+from bulkreact.batch.environment import OutageRecord, StopReason
+from bulkreact.batch.journal.run_history import RunProcess, ThrottlePeriod
+from bulkreact.models import RunState
 from bulkreact.runs.report_events import end_process, run_events
 from bulkreact.runs.run_status import RunStatus
 

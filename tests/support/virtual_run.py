@@ -10,11 +10,11 @@ from pathlib import Path
 from random import Random
 from uuid import UUID
 
-from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
+from bulkreact.batch.environment import OutageRecord, Phase, RunEnvironment, StopReason
 from bulkreact.batch.journal.journal import Journal, create, finalize
 from bulkreact.batch.journal.row_results import result_rows
 from bulkreact.batch.run.session import RunSession, send_and_watch
-from bulkreact.models import InputRow, NoResponse, OutageRecord, Outcome, Reply, Request, Response, ResultRow, Target
+from bulkreact.models import InputRow, NoResponse, Outcome, Reply, Request, Response, ResultRow, Target
 from bulkreact.settings import Cloud, Limits, Service
 from bulkreact.simulator.partnercenter.answers import ScriptedAnswer
 from bulkreact.simulator.partnercenter.service import Behaviour, PartnerCenter

@@ -9,10 +9,10 @@ from bulkreact.batch.dispatch.call_executor import CallResult
 from bulkreact.batch.dispatch.gateway_breaker import GatewayBreaker
 from bulkreact.batch.dispatch.outage import Outage, OutageDetector, Trouble, TroubledCall, TroubleKind
 from bulkreact.batch.dispatch.queue import Queue
-from bulkreact.batch.environment import RunEnvironment, StopReason, WaitReason, WaitState
+from bulkreact.batch.environment import OutageRecord, RunEnvironment, StopReason, WaitReason, WaitState
 from bulkreact.batch.row_source import Item
 from bulkreact.errors import ServiceUnavailableError
-from bulkreact.models import Answer, OutageRecord, RunState
+from bulkreact.models import Answer, RunState
 from bulkreact.partnercenter.protocol import CHANGES
 from bulkreact.partnercenter.verdicts import Throttled, Transient
 from bulkreact.timestamps import iso_milliseconds

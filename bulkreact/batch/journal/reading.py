@@ -12,7 +12,7 @@ from typing import Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bulkreact.batch.environment import WaitState
+from bulkreact.batch.environment import OutageRecord, WaitState
 from bulkreact.batch.journal import (
     call_stats,
     call_tail,
@@ -38,7 +38,8 @@ from bulkreact.batch.journal.outcome_tail import InputCounts, NewOutcome
 from bulkreact.batch.journal.pending_rows import OpenCount, PendingRows
 from bulkreact.batch.journal.retry_candidates import Candidate, Success
 from bulkreact.batch.journal.row_pages import PageRow, RowFilter
-from bulkreact.models import OutageRecord, ResultRow, RunProcess, SessionTimeline, Target, ThrottlePeriod
+from bulkreact.batch.journal.run_history import RunProcess, ThrottlePeriod
+from bulkreact.models import ResultRow, SessionTimeline, Target
 
 _IN_FLIGHT = """
 SELECT count(*) FROM calls LEFT JOIN answers ON answers.call = calls.id

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from itertools import count
 
+from bulkreact.batch.environment import OutageRecord
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.checksums import with_checksum
 from bulkreact.batch.journal.writer import OnDurable, Statement, Writer
-from bulkreact.models import Call, Operation, OutageRecord, Outcome, Target
+from bulkreact.models import Call, Operation, Outcome, Target
 from bulkreact.partnercenter.verdicts import Accepted, Transient, Verdict, stored_name
 
 

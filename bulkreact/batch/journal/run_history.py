@@ -4,9 +4,9 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterator
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from bulkreact.models import RunProcess, ThrottlePeriod
 from bulkreact.timestamps import seconds_between
 
 _PROCESSES = """
@@ -26,6 +26,28 @@ WHERE verdict = 'Throttled' ORDER BY calls.session, answers.finished_at
 """
 # Calls that were throttled within so many seconds of each other are one period.
 _APART = 60
+
+
+class ThrottlePeriod(Struct, frozen=True):
+    """A time in which Partner Center throttled calls, until the next call after that; times are UTC, ISO 8601.
+
+    ``pause_seconds`` is the longest time after such an answer in which nothing was sent.
+    """
+
+    since: str
+    until: str
+    calls: int
+    pause_seconds: float
+
+
+class RunProcess(Struct, frozen=True):
+    """One process that worked on a run; what is known of its end is empty while it works, and after a kill."""
+
+    command: str
+    started_at: str
+    ended_at: str
+    state: str
+    reason: str
 
 
 def run_processes(connection: sqlite3.Connection, *, limit: int) -> tuple[RunProcess, ...]:

@@ -11,7 +11,7 @@ from bulkreact.batch.dispatch.call_executor import CallExecutor
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
 from bulkreact.batch.dispatch.worker_pool import CallBudget, call_budget
-from bulkreact.batch.environment import COMPLETED, Phase, RunEnvironment, StopReason
+from bulkreact.batch.environment import COMPLETED, OutageRecord, Phase, RunEnvironment, StopReason
 from bulkreact.batch.halt import DenialBreaker
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.journal import Journal
@@ -23,7 +23,6 @@ from bulkreact.batch.run.runner import Runner
 from bulkreact.batch.verify.subscription_watch import PollSchedule
 from bulkreact.batch.verify.verifier import Verifier
 from bulkreact.batch.verify.watch_list import WatchList
-from bulkreact.models import OutageRecord
 from bulkreact.settings import URGENT_WITHIN, Limits, Service
 from bulkreact.timestamps import iso_milliseconds
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from bulkreact.batch.environment import Phase, StopReason
+from bulkreact.batch.environment import OutageRecord, Phase, StopReason
 from bulkreact.cli.output.progress_view import reporting_progress, showing_progress
 from bulkreact.cli.output.status_table import describe_changes, status_table
 from bulkreact.cli.output.streams import message_failure
 from bulkreact.cli.output.terminal import echo, outward
 from bulkreact.errors import EXIT_SUCCESS
-from bulkreact.models import OutageRecord, Outcome, RunState
+from bulkreact.models import Outcome, RunState
 from bulkreact.partnercenter.error_codes.lookup import find_entries
 from bulkreact.runs.outage_messages import describe_outage
 from bulkreact.runs.output_options import Output

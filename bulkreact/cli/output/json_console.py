@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict
 
-from bulkreact.batch.environment import Phase, StopReason
+from bulkreact.batch.environment import OutageRecord, Phase, StopReason
 from bulkreact.cli.output.json_log import LogLevel, write
 from bulkreact.cli.output.progress_view import reporting_progress
 from bulkreact.cli.output.streams import message_failure
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
-from bulkreact.models import SUCCESSES, OutageRecord, Outcome
+from bulkreact.models import SUCCESSES, Outcome
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.progress_meter import ProgressSnapshot
 from bulkreact.runs.result_files import WrittenResults

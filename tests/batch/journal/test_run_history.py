@@ -9,7 +9,8 @@ from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.checksums import with_checksum
 from bulkreact.batch.journal.journal import Journal
 from bulkreact.batch.journal.reading import JournalReader
-from bulkreact.models import RunProcess, RunState, Status, ThrottlePeriod
+from bulkreact.batch.journal.run_history import RunProcess, ThrottlePeriod
+from bulkreact.models import RunState, Status
 from tests.support.ids import AT, guid
 from tests.support.made_runs import make_run
 

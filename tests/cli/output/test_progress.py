@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bulkreact.batch.environment import Phase, PhaseProgress, WaitReason, WaitState
+from bulkreact.batch.environment import OutageRecord, Phase, PhaseProgress, WaitReason, WaitState
 from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.cli.output.json_console import JsonReporter
 from bulkreact.cli.output.progress_view import ProgressView, reporting_progress, showing_progress
-from bulkreact.models import OutageRecord, Response, Target
+from bulkreact.models import Response, Target
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.progress_lines import format_progress, format_waits
 from bulkreact.runs.progress_meter import ProgressMeter, ProgressSnapshot, estimate_time_left

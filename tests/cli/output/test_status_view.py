@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import astuple, replace
 from rich.console import Console
 
-from bulkreact.batch.environment import WaitReason, WaitState
+from bulkreact.batch.environment import OutageRecord, WaitReason, WaitState
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.checksums import with_checksum
 from bulkreact.batch.journal.journal import Journal, create, finalize
@@ -20,7 +20,7 @@ from bulkreact.cli.commands import status
 from bulkreact.cli.output import status_view
 from bulkreact.cli.output.progress_view import reporting_progress
 from bulkreact.cli.output.status_view import WatchClock, measure_progress, snapshot_lines, watch_run
-from bulkreact.models import InputRow, OutageRecord, Response, Status, Target
+from bulkreact.models import InputRow, Response, Status, Target
 from bulkreact.runs.run_snapshot import RunSnapshot, read_snapshot
 from bulkreact.settings import Limits, Verification
 from bulkreact.sheets.output.results_csv import RowCounts
