@@ -4,8 +4,6 @@ import math
 import re
 from datetime import timedelta
 from enum import StrEnum
-from ipaddress import ip_address
-from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 
@@ -209,59 +207,6 @@ def parse_locale(text: str) -> str:
     return text
 
 
-def parse_base_url(text: str) -> str:
-    """Return the URL without a trailing slash; ValueError unless it is https, or http to a loopback address."""
-    parts = _split_url(text)
-    if parts is None:
-        raise ValueError(f"{redact_url(text)} is not a URL; write it like https://api.partnercenter.microsoft.com")
-    if parts.username or parts.password or parts.query or parts.fragment or not text.strip().isascii():
-        raise ValueError("a base URL has no user, query or fragment")
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise ValueError(f"{redact_url(text)} is not encrypted: use https (plain http is for loopback addresses alone)")
-    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
-
-
-def parse_webhook_url(text: str) -> str:
-    """Return the URL of a webhook; ValueError, which does not quote it, unless it is https, or http to a loopback address.
-
-    The URL is a secret: anyone who knows it can use it.
-    """
-    parts = _split_url(text)
-    if parts is None or not text.strip().isascii():
-        raise ValueError("it is not a URL; write it like https://hc-ping.com/…")
-    host = parts.hostname or ""
-    if parts.username or parts.password or parts.fragment:
-        raise ValueError(f"the URL of {host} must have no user, password or fragment")
-    if parts.scheme == "http" and not is_loopback(host):
-        raise ValueError(f"the URL of {host} is not encrypted: use https (plain http is for loopback addresses alone)")
-    return text.strip()
-
-
-def _split_url(text: str) -> SplitResult | None:
-    """Return the parts of an http or https URL, None for anything else."""
-    try:
-        parts = urlsplit(text.strip())
-        host, port = parts.hostname, parts.port
-        # Raises for a name that cannot be looked up, like a..b.
-        (host or "").encode("idna")
-    except ValueError:
-        return None
-    return parts if host and port != 0 and parts.scheme in {"http", "https"} else None
-
-
-def parse_authority(text: str) -> str:
-    """Return the URL of a token service without a trailing slash; ValueError unless it is https."""
-    try:
-        url = parse_base_url(text)
-    except ValueError:
-        url = ""
-    if not url.startswith("https://") or "//" in urlsplit(url).path:
-        raise ValueError(
-            f"{redact_url(text)} is not a token service; write it like https://login.microsoftonline.com (https alone)"
-        )
-    return url
-
-
 def parse_scope(text: str) -> str:
     """Return a scope; ValueError if it is empty or has spaces."""
     if not text.isascii() or not text.isprintable() or len(text.strip(" /").split()) != 1:
@@ -283,11 +228,6 @@ def parse_client_id(text: str) -> str:
     return text.strip().lower()
 
 
-def redact_url(url: str) -> str:
-    """Return a URL without user and password."""
-    return repr(url if "@" not in url else f"…@{url.rpartition('@')[2]}")
-
-
 def resource_of(scope: str) -> str:
     """Return the resource of a scope: ``https://host`` for ``https://host/.default``."""
     scheme, mark, rest = scope.rpartition("://")
@@ -297,13 +237,3 @@ def resource_of(scope: str) -> str:
 def scope_for(scope: str, suffix: str) -> str:
     """Return a scope; the suffix is appended when it names only a resource."""
     return scope if resource_of(scope) != scope else scope + suffix
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host name or address can only be this machine."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -10,11 +10,8 @@ from bulkreact.settings import (
     RESOURCES,
     Cloud,
     Threshold,
-    is_loopback,
     parse_age,
     parse_api_version,
-    parse_authority,
-    parse_base_url,
     parse_client_id,
     parse_duration,
     parse_locale,
@@ -25,6 +22,7 @@ from bulkreact.settings import (
     resource_of,
     scope_for,
 )
+from bulkreact.urls import is_loopback, parse_authority, parse_base_url
 
 CLIENT_ID = "c11e4700-0000-4000-8000-a00000000001"
 

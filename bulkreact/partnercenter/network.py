@@ -12,7 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 from msgspec import Struct
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.settings import is_loopback
+from bulkreact.urls import is_loopback
 from bulkreact.wording import describe_error, printable, shell_quote
 
 # The usual variables of Python programs; the first one set counts.

@@ -9,7 +9,8 @@ from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.errors import InputRefusedError
 from bulkreact.file_access import foreign_access
-from bulkreact.settings import AUTHORITIES, BASE_URLS, Cloud, is_loopback
+from bulkreact.settings import AUTHORITIES, BASE_URLS, Cloud
+from bulkreact.urls import is_loopback
 from bulkreact.wording import shell_quote
 
 TRUST_OPTION = "--trust-folder"

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from bulkreact.monitoring.webhooks import NotifyTargets
 from bulkreact.partnercenter.auth.app_credentials import AppSecret
-from bulkreact.settings import Identity, is_loopback, redact_url
+from bulkreact.settings import Identity
+from bulkreact.urls import is_loopback, redact_url
 from bulkreact.web.permissions import Person
 
 _SIZE = re.compile(r"([0-9]+)\s*(|k|m|g)b?", re.ASCII | re.IGNORECASE)

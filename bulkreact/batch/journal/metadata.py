@@ -19,15 +19,13 @@ from bulkreact.settings import (
     DEFAULT_LOCALE,
     Cloud,
     parse_api_version,
-    parse_authority,
-    parse_base_url,
     parse_client_id,
     parse_locale,
     parse_run_id,
     parse_scope,
     parse_tenant,
-    parse_webhook_url,
 )
+from bulkreact.urls import parse_authority, parse_base_url, parse_webhook_url
 
 VERIFY = "verify"
 SWEEP = "sweep"

@@ -29,7 +29,7 @@ from bulkreact.errors import CredentialsRefusedError, InputRefusedError
 from bulkreact.monitoring.webhooks import TEAMS, NotifyTargets
 from bulkreact.runs import store
 from bulkreact.runs.interruption import ShutdownRequest
-from bulkreact.settings import is_loopback
+from bulkreact.urls import is_loopback
 from bulkreact.web.permissions import Person, Role
 from bulkreact.web.serve_settings import PublicUrl, ServeSettings, parse_public_url
 from bulkreact.wording import plural

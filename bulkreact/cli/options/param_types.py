@@ -9,8 +9,6 @@ import click
 from bulkreact.settings import (
     parse_age,
     parse_api_version,
-    parse_authority,
-    parse_base_url,
     parse_client_id,
     parse_duration,
     parse_locale,
@@ -20,11 +18,11 @@ from bulkreact.settings import (
     parse_scope,
     parse_tenant,
     parse_threshold,
-    parse_webhook_url,
 )
 from bulkreact.sheets.columns import MAPPED_COLUMNS
 from bulkreact.sheets.input.layout_values import parse_delimiter, parse_encoding
 from bulkreact.sheets.input.read_limits import LIMIT_NAMES
+from bulkreact.urls import parse_authority, parse_base_url, parse_webhook_url
 from bulkreact.wording import printable
 
 # As in CSV: a quotation mark in a quoted text is doubled.

@@ -11,7 +11,8 @@ from msgspec.structs import asdict
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.file_access import foreign_access, take_private_folder
-from bulkreact.settings import parse_authority, parse_client_id, parse_scope, parse_tenant
+from bulkreact.settings import parse_client_id, parse_scope, parse_tenant
+from bulkreact.urls import parse_authority
 from bulkreact.wording import DescribedError, describe_error
 
 FOLDER = "sign-ins"
