@@ -16,7 +16,8 @@ from bulkreact.simulator.partnercenter.subscription_json import (
     etag,
     format_resource,
 )
-from bulkreact.simulator.partnercenter.subscription_scenarios import ACCEPTED, SubscriptionScenario
+from bulkreact.simulator.partnercenter.subscription_scenario import SubscriptionScenario
+from bulkreact.simulator.partnercenter.subscription_scenarios import ACCEPTED
 
 
 class SimulatedSubscription(Resource[SubscriptionScenario], kw_only=True):

@@ -6,9 +6,6 @@ from math import inf
 from msgspec.structs import replace
 
 from bulkreact.simulator.partnercenter.answers import (
-    HTML,
-    HTML_PAGE,
-    JSON,
     REFUSALS,
     TRANSIENT,
     ScriptedAnswer,
@@ -18,35 +15,18 @@ from bulkreact.simulator.partnercenter.entitlement_scenarios import ENTITLEMENT_
 from bulkreact.simulator.partnercenter.response_bodies import error_body
 from bulkreact.simulator.partnercenter.scenario import (
     NO_SCRIPT,
-    Scenario,
     Script,
     answer_always,
     answer_once,
     choose_scenario,
 )
 from bulkreact.simulator.partnercenter.subscription_json import JsonStyle, SubscriptionKind, SubscriptionProfile
+from bulkreact.simulator.partnercenter.subscription_read_scenarios import READS, STATUSES
+from bulkreact.simulator.partnercenter.subscription_scenario import LICENCE, SubscriptionScenario
 
-LICENCE = SubscriptionProfile()
 # A success without a body is answered with the current resource.
 ACCEPTED = ScriptedAnswer(200, effect=True)
 PARENT_INACTIVE = refusal(409, "27009")
-
-
-class SubscriptionScenario(Scenario, frozen=True):
-    """A scenario of a subscription, by default active as soon as it is accepted.
-
-    ``auto_renew`` is the script for updates that switch auto-renew on again. ``parent`` are the last digits of the
-    parent's id, None without one; for ``parent_delay`` seconds more its parent (or for Azure subscriptions this plan)
-    counts as inactive. ``modified_elsewhere``: another client changes the resource with each answer of the script.
-    """
-
-    active_within: float | None = 0
-    auto_renew: Script = NO_SCRIPT
-    modified_elsewhere: bool = False
-    parent: int | None = None
-    parent_delay: float = 0
-    operation_gone: bool = False
-    profile: SubscriptionProfile = LICENCE
 
 
 def _acceptance(location: str) -> Script:
@@ -114,31 +94,12 @@ def _as_update(answer: ScriptedAnswer) -> ScriptedAnswer:
     return replace(answer, status=200) if answer.effect and answer.status == HTTPStatus.ACCEPTED else answer
 
 
-def _statuses() -> dict[int, SubscriptionScenario]:
-    refusals = {
-        8001: ("expired", refusal(400, "900277")),
-        8002: ("disabled", refusal(400, "800096")),
-        8003: ("deleted", refusal(400, "2011")),
-        8004: ("pending", refusal(409, "800082")),
-        8005: ("none", refusal(400, "800081")),
-        8006: ("frozen", refusal(400, "800096")),
-    }
-    return {
-        number: SubscriptionScenario(
-            f"reading it says {status}{', an unknown status' if status == 'frozen' else ''}",
-            answer_always(answer),
-            profile=SubscriptionProfile(status=status),
-        )
-        for number, (status, answer) in refusals.items()
-    }
-
-
 _UPDATE_FAILED = refusal(500, "800094", TRANSIENT["800094"])
 
 SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     **_refusals(),
     **_same_as_entitlements(),
-    **_statuses(),
+    **STATUSES,
     **{
         int(code): SubscriptionScenario(
             f"500, code {code}, once, then accepted", answer_once(refusal(500, code, description))
@@ -286,45 +247,7 @@ SUBSCRIPTION_SCENARIOS: dict[int, SubscriptionScenario] = {
     7005: SubscriptionScenario(
         "an Azure plan: below it 409, code 27009, until two seconds after it is active", parent_delay=2, profile=_PLAN
     ),
-    # Reads.
-    9_000_429: SubscriptionScenario(
-        "reading it is answered 429 with Retry-After twice", reads=ENTITLEMENT_SCENARIOS[429].writes
-    ),
-    9_000_500: SubscriptionScenario("reading it is answered 500 for ever", reads=answer_always(500)),
-    9_000_503: SubscriptionScenario(
-        "reading it is answered 503 twice before it is read properly", reads=answer_once(503, 503)
-    ),
-    9_000_599: SubscriptionScenario(
-        "reading it: the connection drops once", reads=answer_once(ScriptedAnswer(drop=True))
-    ),
-    9_000_404: SubscriptionScenario("reading it is answered 404 without a body for ever", reads=answer_always(404)),
-    9_000_597: SubscriptionScenario(
-        "reading it is answered 502 with an HTML page once", reads=answer_once(ScriptedAnswer(502, HTML, HTML_PAGE))
-    ),
-    9_001_597: SubscriptionScenario(
-        "reading it is answered 200 with an HTML page once", reads=answer_once(ScriptedAnswer(200, HTML, HTML_PAGE))
-    ),
-    9_000_001: SubscriptionScenario(
-        "reading it is answered 200 with JSON that ends too soon, once",
-        reads=answer_once(ScriptedAnswer(200, b'\xef\xbb\xbf{"id":"5', JSON)),
-    ),
-    9_001_001: SubscriptionScenario(
-        "reading it is answered 200 with JSON that ends too soon, for ever",
-        reads=answer_always(ScriptedAnswer(200, b'\xef\xbb\xbf{"id":"5', JSON)),
-    ),
-    9_000_002: SubscriptionScenario(
-        "reading it is answered 200 with JSON without a status, for ever",
-        reads=answer_always(ScriptedAnswer(200, b'\xef\xbb\xbf{"id":"5","quantity":1}', JSON)),
-    ),
-    9_000_003: SubscriptionScenario(
-        "reading it is answered 200 with a list, for ever", reads=answer_always(ScriptedAnswer(200, b"[]", JSON))
-    ),
-    **{
-        9_000_000 + int(code): SubscriptionScenario(
-            f"reading it is answered 403, code {code}, for ever", reads=answer_always(refusal(403, code))
-        )
-        for code in ("20002", "900159", "900416", "2032", "900329")
-    },
+    **READS,
     # Spellings.
     9001: SubscriptionScenario(
         "accepted; names in PascalCase, with nulls", profile=SubscriptionProfile(style=JsonStyle.PASCAL)
