@@ -9,7 +9,7 @@ from msgspec import Struct
 class CustomerStream(Struct, frozen=True):
     """Items of one customer, in order.
 
-    Streams of a higher ``band`` start when no item of a lower one is ready. A stream with a ``parent`` starts when the
+    Streams of a higher ``priority`` start when no item of a lower one is ready. A stream with a ``parent`` starts when the
     parent is released.
     """
 

@@ -57,18 +57,11 @@ def prepare_retry(
     """
     runs = list_related_runs(run.folder.parent).runs
     complete_handovers(run.folder, runs)
-    if run_id is None and (
-        unfinished := find_unfinished_retry(runs, run, reports, connection.access, row_limit=row_limit)
-    ):
-        refuse_foreign(unfinished.folder)
-        count = store.open_count(unfinished.folder)
-        connection.reporter.info(
-            f"Continuing run {unfinished.metadata.id}, an unfinished retry of run {run.metadata.id}; "
-            f"not settled yet: {plural(count.rows, 'row')}."
-            + (" --all-failed does not change which rows it takes." if all_failed else "")
-        )
-        announce(connection, unfinished.metadata, unfinished.folder, count, confirm)
-        return PreparedRun(unfinished.folder, unfinished)
+    unfinished = None
+    if run_id is None:
+        unfinished = find_unfinished_retry(runs, run, reports, connection.access, row_limit=row_limit)
+    if unfinished:
+        return _continue(unfinished, run, connection, confirm, all_failed=all_failed)
     with ExitStack() as locks:
         # The runs stay locked from here on: nobody else may send or take what is selected.
         selection = RetrySelection(run, reports, locks, all_failed=all_failed)
@@ -88,6 +81,20 @@ def prepare_retry(
             folder = store.publish(draft, metadata.id)
         selection.transfer(metadata.id)
     return PreparedRun(folder)
+
+
+def _continue(
+    unfinished: Run, run: Run, connection: PartnerConnection, confirm: Confirm, *, all_failed: bool
+) -> PreparedRun:
+    refuse_foreign(unfinished.folder)
+    count = store.open_count(unfinished.folder)
+    connection.reporter.info(
+        f"Continuing run {unfinished.metadata.id}, an unfinished retry of run {run.metadata.id}; "
+        f"not settled yet: {plural(count.rows, 'row')}."
+        + (" --all-failed does not change which rows it takes." if all_failed else "")
+    )
+    announce(connection, unfinished.metadata, unfinished.folder, count, confirm)
+    return PreparedRun(unfinished.folder, unfinished)
 
 
 def _new_metadata(run: Run, connection: PartnerConnection, row_limit: int | None, run_id: str | None) -> RunMetadata:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from enum import StrEnum
 from itertools import islice, takewhile
+from typing import Self
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -47,9 +48,15 @@ class ThrottleEpisode(Struct):
     too_long: bool = False
     write: bool = False
 
-    def extend(self, *, started: float, now: float) -> None:
+    @classmethod
+    def begin(cls, now: float, *, write: bool) -> Self:
+        """Return an episode that begins with a 429."""
+        return cls(since=now, latest=now, paused_at=now, until=now, write=write)
+
+    def extend(self, *, started: float, now: float, write: bool) -> None:
         """Add a 429 to a call started at ``started``; a call in flight during the pause is not a repetition."""
         self.latest = now
+        self.write |= write
         if started >= self.until:
             self.count += 1
             self.paused_at = now
@@ -84,42 +91,38 @@ class Throttle:
         is_only_customer: bool,
         write: bool = True,
     ) -> ThrottleDecision:
-        """React to a 429 to a call started at ``started``; ``alone``: no other customer has open rows.
+        """React to a 429 to a call started at ``started``; ``is_only_customer``: no other customer has open rows.
 
-        | 429                                                                       | scope    |
-        |---------------------------------------------------------------------------|----------|
-        | no other customer has open rows                                           | partner  |
-        | Retry-After too long, as for two others, and no non-429 answer since      | partner  |
-        | Retry-After too long, otherwise                                         | customer |
-        | the partner is paused, or was when the call started, or just before     | partner  |
-        | of a second customer within the window, no non-429 answer since          | partner  |
-        | of a third customer within the window                                     | partner  |
-        | any other                                                                 | customer |
+        | 429                                                                   | scope    |
+        |-----------------------------------------------------------------------|----------|
+        | no other customer has open rows                                       | partner  |
+        | Retry-After too long, as for two others, and no non-429 answer since  | partner  |
+        | Retry-After too long, otherwise                                       | customer |
+        | the partner is paused, or was when the call started, or just before   | partner  |
+        | of a second customer within the window, no non-429 answer since       | partner  |
+        | of a third customer within the window                                 | partner  |
+        | any other                                                             | customer |
         """
         too_long = retry_after is not None and retry_after > self._max_retry_after
         self._note_recent(customer, now)
         episode = self._customers.pop(customer, None)
         if episode:
-            episode.extend(started=started, now=now)
+            episode.extend(started=started, now=now, write=write)
         else:
-            episode = ThrottleEpisode(since=now, latest=now, paused_at=now, until=now)
-        self._customers[customer] = episode
-        episode.write |= write
+            episode = ThrottleEpisode.begin(now, write=write)
         episode.too_long = too_long
+        self._customers[customer] = episode
         scope, slow_down = ThrottleScope.CUSTOMER, False
         if is_only_customer or self._concerns_partner(customer, started=started, now=now, too_long=too_long):
-            scope = ThrottleScope.PARTNER
             # A call that was in flight when the partner was paused says nothing new about the rate.
             # Later ones say that the pause was too short, and nothing about the rate.
-            slow_down = self._partner is None
+            scope, slow_down = ThrottleScope.PARTNER, self._partner is None
             if self._partner:
-                self._partner.extend(started=started, now=now)
-                self._partner.write |= write
-            elif is_only_customer:
-                # The time that this customer has already waited counts for the partner too.
-                self._partner = replace(episode, paused_at=now)
+                self._partner.extend(started=started, now=now, write=write)
             else:
-                self._partner = ThrottleEpisode(since=now, latest=now, paused_at=now, until=now, write=write)
+                # The time that an only customer has already waited counts for the partner too.
+                since = episode if is_only_customer else ThrottleEpisode.begin(now, write=write)
+                self._partner = replace(since, paused_at=now)
             episode = self._partner
         if too_long or now - episode.since >= self._max_throttle:
             return ThrottleDecision(scope, now, abandon=True, slow_down=slow_down)
