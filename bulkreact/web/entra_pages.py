@@ -40,7 +40,7 @@ async def show_sign_in(site: Site, visit: Visit) -> web.StreamResponse:
     app, request = site.settings.entra, visit.request
     # The way back is counted too, by its address alone.
     take(site.sign_ins.wait_for(f"to Microsoft {request.remote}", site.clock()))
-    callback = f"{site.settings.public_url.origin}{site.base}/auth/callback"
+    callback = f"{site.settings.public_url}/auth/callback"
     flow, address = await _ask(site, lambda: entra.begin(app, callback, visit.query("next")))
     kept, now = request.cookies.get(COOKIE, ""), site.now()
     browser = kept if _BROWSER.fullmatch(kept) else secrets.token_urlsafe(_ID_BYTES)

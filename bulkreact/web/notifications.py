@@ -78,7 +78,7 @@ class Notifications:
 
     async def _describe(self, event: str, line: AuditLine, job: WebJob) -> Notification:
         version = await asyncio.to_thread(self._store.version, job.number, line.version or job.version)
-        check, url = result_of(version), self._settings.public_url
+        check = result_of(version)
         counts = (
             {name: getattr(check.plan, name) for name in ("rows", "valid", "invalid", "customers")} if check else {}
         )
@@ -99,7 +99,7 @@ class Notifications:
             "name": job.name,
             "by": job.by_name,
             "person": line.person,
-            "url": f"{url.origin}{url.path}/jobs/{job.number}",
+            "url": f"{self._settings.public_url}/jobs/{job.number}",
             "state": job.state.value,
             # The job's own may be that of a later process, or gone: it may have been continued meanwhile.
             "exit_code": int(line.detail.split()[-1]) if event == "ended" and line.detail else None,

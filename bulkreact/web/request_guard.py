@@ -166,7 +166,7 @@ def refuse_wrong_host(site: Site, request: web.Request) -> None:
     hosts = request.headers.getall(hdrs.HOST, [])
     if len(hosts) != 1 or hosts[0].lower() not in site.settings.hosts:
         raise RequestRefusedError(
-            "wrong-host", f"This server answers at {site.settings.public_url.origin} alone. Open that address."
+            "wrong-host", f"This server answers at {site.settings.public_url} alone. Open that address."
         )
 
 

@@ -28,6 +28,10 @@ class PublicUrl:
     origin: str
     path: str
 
+    def __str__(self) -> str:
+        """Return the address of the first page."""
+        return f"{self.origin}{self.path}"
+
     @property
     def is_secure(self) -> bool:
         """Return whether browsers connect with TLS."""

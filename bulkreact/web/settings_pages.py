@@ -60,7 +60,7 @@ def _doctor_result(output: Path, now: str) -> DoctorResult:
     with suppress(ValueError, KeyError, TypeError, OSError):
         found = json.loads(output.read_bytes())
         checks = [
-            (str(c["name"]), str(c["result"]), str(c["message"]), str(c.get("advice") or "")) for c in found["checks"]
+            (str(c["name"]), str(c["result"]), str(c["words"]), str(c.get("advice") or "")) for c in found["checks"]
         ]
         return DoctorResult(now, "A run could work." if found["healthy"] else "A run could not work.", checks)
     return DoctorResult(now, "The doctor could not be asked. Run bulkreact doctor where the server was started.")

@@ -93,7 +93,7 @@ def command(ctx: click.Context, /, **_: object) -> None:
         settings = _settings(ctx, reports, data, listener)
         if params["check"]:
             _prove(settings)
-            json_log.inform(params["log_format"], f"A server could start, at {settings.public_url.origin}.")
+            json_log.inform(params["log_format"], f"A server could start, at {settings.public_url}.")
             return
         stopped = asyncio.Event()
         shutdown = ShutdownRequest(lambda _message: stopped.set(), invocation_of(ctx).signals)
@@ -107,7 +107,7 @@ async def _serve(
     from bulkreact.web.app import serving  # noqa: PLC0415 - aiohttp and jinja2 are imported only where they are needed
     from bulkreact.web.site import Site  # noqa: PLC0415
 
-    log_format, url = str(params["log_format"]), f"{settings.public_url.origin}{settings.public_url.path}"
+    log_format, url = str(params["log_format"]), str(settings.public_url)
 
     def announce(token: str) -> None:
         json_log.inform(log_format, f"The next link: {url}/auth/token?token={quote(token)}")

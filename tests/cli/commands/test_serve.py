@@ -91,7 +91,7 @@ def test_the_app_is_proven_with_its_secret_or_certificate(program: Program, auth
     program.environment["BULKREACT_WEB_CLIENT_SECRET"] = SECRET
     by_variable = program(*entra, "--public-url", "https://page.example/base")
     assert (by_secret.code, by_certificate.code, by_variable.code) == (0, 0, 0), by_secret.err
-    assert "https://page.example" in by_variable.err
+    assert "https://page.example/base" in by_variable.err
     assert (refused.code, "AADSTS7000215" in refused.err, refused.out) == (3, True, "")
     assert "another-secret" not in refused.err
 
@@ -100,7 +100,7 @@ def test_the_unit_and_the_settings_of_the_chapter_fit_together(program: Program,
     write_settings(program, 9443)
     unit = read_units("team-server")["bulkreact-serve.service"]
     checked = program(*started_by(unit, program.folder), "--port=0", "--check")
-    assert (checked.code, "https://127.0.0.1:9443" in checked.err) == (0, True), checked.err
+    assert (checked.code, "https://127.0.0.1:9443/page." in checked.err) == (0, True), checked.err
     assert authority.outcomes == [("client_credentials", "issued")]
     # Its runs drain with it, and what cannot get better by itself is not tried again.
     assert "KillMode" not in unit
