@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from msgspec import Struct
 
-from bulkreact.batch.journal.reading import JournalReader
+from bulkreact.batch.journal.journal_file import JOURNAL_NAME
+from bulkreact.batch.journal.reading import JournalReader, RestingJournalReader
 from bulkreact.errors import JournalUnreadableError
 from bulkreact.models import Target
 from bulkreact.runs.index import list_runs
@@ -20,21 +22,26 @@ class LaterSuccess(Struct, frozen=True):
 
 
 def find_successes(run: Run, journal: JournalReader) -> Mapping[Target, LaterSuccess]:
-    """Return those targets that a run has not reactivated, and a run beside it has since: the latest of each.
+    """Return what other runs beside a run have reactivated since it was made, in the subscriptions of its open rows.
 
-    Runs that cannot be read tell nothing.
+    The latest run of each target is named. Runs that cannot be read tell nothing.
     """
     others = [other for other in list_runs(run.folder.parent).runs if _may_have_settled(other, run)]
-    # Of a million ids only the hashes are kept: an eighth of the memory.
-    open_targets = {hash(target) for target in journal.open_targets()} if others else set[int]()
+    subscriptions = journal.open_subscriptions() if others else ""
     found = dict[Target, LaterSuccess]()
     for other in others:
-        with suppress(JournalUnreadableError), JournalReader(other.folder) as reader:
-            for success in reader.successes():
-                target, earlier = success.target, found.get(success.target)
-                if hash(target) in open_targets and not (earlier and earlier.sent_at > success.sent_at):
-                    found[target] = LaterSuccess(success.sent_at, other.metadata.id)
+        with suppress(JournalUnreadableError), _open(other.folder) as reader:
+            for success in reader.successes(subscriptions):
+                earlier = found.get(success.target)
+                if earlier is None or earlier.sent_at < success.sent_at:
+                    found[success.target] = LaterSuccess(success.sent_at, other.metadata.id)
     return found
+
+
+def _open(folder: Path) -> JournalReader:
+    # Of thousands of runs hardly any has a log, and making one costs as much as reading.
+    has_log = folder.joinpath(f"{JOURNAL_NAME}-wal").exists()
+    return JournalReader(folder) if has_log else RestingJournalReader(folder)
 
 
 def _may_have_settled(other: Run, run: Run) -> bool:

@@ -39,7 +39,7 @@ from bulkreact.batch.journal.pending_rows import OpenCount, PendingRows
 from bulkreact.batch.journal.retry_candidates import Candidate, Success
 from bulkreact.batch.journal.row_pages import PageRow, RowFilter
 from bulkreact.batch.journal.run_history import RunProcess, ThrottlePeriod
-from bulkreact.models import ResultRow, SessionTimeline, Target
+from bulkreact.models import ResultRow, SessionTimeline
 
 _IN_FLIGHT = """
 SELECT count(*) FROM calls LEFT JOIN answers ON answers.call = calls.id
@@ -162,13 +162,13 @@ class JournalReader:
         """Yield the rows that a retry may take, in input order."""
         return retry_candidates.candidates(self.connection, all_failed=all_failed)
 
-    def open_targets(self) -> Iterator[Target]:
-        """Yield the targets that the run has not reactivated."""
-        return retry_candidates.open_targets(self.connection)
+    def open_subscriptions(self) -> str:
+        """Return the subscriptions of the rows that did not succeed, as a list in JSON."""
+        return retry_candidates.open_subscriptions(self.connection)
 
-    def successes(self) -> Iterator[Success]:
-        """Yield the targets that the run has reactivated."""
-        return retry_candidates.successes(self.connection)
+    def successes(self, subscriptions: str) -> Iterator[Success]:
+        """Yield the targets in some subscriptions, a list in JSON, that the run has reactivated."""
+        return retry_candidates.successes(self.connection, subscriptions)
 
     def row_count(self) -> int:
         """Return the number of rows."""
