@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bulkreact.batch.journal.checksums import checksum_sql
 from bulkreact.batch.journal.journal_file import is_damage, open_uri
+from bulkreact.batch.journal.metadata import SWEEP
 from bulkreact.batch.journal.write_ahead_log import damage_of_log
 from bulkreact.batch.journal.writer import connect_sqlite, translating_write_errors
 from bulkreact.errors import InputRefusedError, JournalNotWrittenError, ResultsNotWrittenError
@@ -27,14 +28,17 @@ from bulkreact.wording import describe_error
 LEDGER = "sweeps.sqlite3"
 # The target of simulated runs.
 SIMULATED = "simulated"
-
-
 _NO_ROWS = hashlib.sha256().hexdigest()
 
 
 def content_of(digest: str, sha256: str) -> str:
     """Return the key of a content: the digest of its rows, or that of the file if it has no rows to send."""
     return f"file {sha256}" if digest == _NO_ROWS else digest
+
+
+def target_name(base_url: str, api_version: str, *, simulated: bool) -> str:
+    """Return the name of a partner API."""
+    return SIMULATED if simulated else f"{base_url} {api_version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,11 +243,11 @@ def _entries_of_runs(reports: Path, inbox: bytes) -> Iterator[LedgerEntry]:
     """Yield an entry for each finished run of a sweep; an unfinished one is found when its file is read again."""
     for run in reversed(list_runs(reports).runs):
         metadata = run.metadata
-        if metadata.command == "sweep" and run.is_finished:
+        if metadata.command == SWEEP and run.is_finished:
             yield LedgerEntry(
                 metadata.id,
                 content_of(metadata.digest, metadata.input_sha256),
-                SIMULATED if metadata.simulated else f"{metadata.base_url} {metadata.api_version}",
+                target_name(metadata.base_url, metadata.api_version, simulated=metadata.simulated),
                 metadata.tenant_id or "",
                 inbox,
                 os.fsencode(metadata.input_name),

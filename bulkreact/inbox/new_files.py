@@ -6,14 +6,14 @@ from datetime import datetime
 from pathlib import Path
 
 from bulkreact.batch.journal.journal import finalize
-from bulkreact.batch.journal.metadata import RunMetadata
+from bulkreact.batch.journal.metadata import SWEEP, RunMetadata
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, FileRefusedError, HaltedError, InputRefusedError
 from bulkreact.inbox.foreign_file import FileSnapshot, digest_of, private_copy, take_snapshot
 from bulkreact.inbox.ledger import LedgerEntry, content_of
 from bulkreact.inbox.ledger_schema import FilingStage
 from bulkreact.inbox.outcomes import FileOutcome, FileResult
 from bulkreact.inbox.reading import FileFailedError, read_guarded
-from bulkreact.inbox.sweep_pass import COMMAND, SweepPass
+from bulkreact.inbox.sweep_pass import SweepPass
 from bulkreact.inbox.unfinished import UnfinishedRuns, is_halted
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
@@ -153,7 +153,7 @@ class NewFileProcessor:
         except FileFailedError as error:
             return RefusedFile(f"{error.trace}{name} {error}", f"{name} {error}", error.exit_code)
         metadata = new_metadata(
-            run_id, name_of(snapshot.name), loaded, job.service, access, command=COMMAND, row_limit=None, now=now
+            run_id, name_of(snapshot.name), loaded, job.service, access, command=SWEEP, row_limit=None, now=now
         )
         metadata = correcting(metadata, store.run_of_results(inbox.path / snapshot.name, job.output.reports))
         content = content_of(loaded.digest, loaded.input_file.sha256)

@@ -11,7 +11,7 @@ from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, CredentialsRefusedError
 from bulkreact.inbox.file_mover import FileMover
 from bulkreact.inbox.folder import open_inbox
-from bulkreact.inbox.ledger import SIMULATED, Ledger, LedgerEntry
+from bulkreact.inbox.ledger import SIMULATED, Ledger, LedgerEntry, target_name
 from bulkreact.inbox.ledger_schema import FilingStage
 from bulkreact.inbox.outcomes import FileOutcome, FileResult
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
@@ -31,7 +31,6 @@ from bulkreact.settings import Limits, Service
 from bulkreact.steady_clock import SteadyClock
 from bulkreact.wording import printable
 
-COMMAND = SWEEP
 _COMPLETE = frozenset({EXIT_SUCCESS, EXIT_SOME_FAILED})
 
 
@@ -93,7 +92,7 @@ class SweepJob:
     @property
     def target(self) -> str:
         """Return the partner API's name in the ledger."""
-        return SIMULATED if self.service.simulated else f"{self.service.base_url} {self.service.api_version}"
+        return target_name(self.service.base_url, self.service.api_version, simulated=self.service.simulated)
 
     def dedup_key(self, sha256: str) -> str:
         """Return the key of a file that stays in the inbox; simulated sweeps have separate keys."""
@@ -166,7 +165,7 @@ class SweepPass:
             SteadyClock(job.environment.now),
         )
         with preserving_handlers():
-            written = execute(RunJob(folder, COMMAND, connection, job.output, is_new=not seen, seen=seen))
+            written = execute(RunJob(folder, SWEEP, connection, job.output, is_new=not seen, seen=seen))
         self.stop_code = shutdown.exit_code
         if written.exit_code in _COMPLETE:
             return self.file_run(entry, folder, written.exit_code, written)

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from bulkreact import __version__
-from bulkreact.sheets.output.report_html import strip_control_characters
+from bulkreact.sheets.output.report_html import finalize
 from bulkreact.web import texts
 from bulkreact.web.permissions import Right, has_right
 from bulkreact.web.serve_settings import ServeSettings
@@ -43,7 +43,7 @@ class Pages:
             loader=PackageLoader(__package__),
             autoescape=True,
             undefined=StrictUndefined,
-            finalize=_finalize,
+            finalize=finalize,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -90,10 +90,6 @@ def _read_static() -> Mapping[str, StaticFile]:
         first = first or address
         found[address] = StaticFile(name, content, _TYPES[extension])
     return found
-
-
-def _finalize(value: object) -> object:
-    return strip_control_characters(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _number(value: int) -> str:

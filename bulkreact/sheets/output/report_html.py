@@ -45,7 +45,7 @@ def template() -> "Template":
 
     environment = Environment(
         autoescape=True,
-        finalize=_finalize,
+        finalize=finalize,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -89,7 +89,7 @@ def _visible(character: str) -> str:
     return "\N{REPLACEMENT CHARACTER}" if hidden else character
 
 
-def _finalize(value: object) -> object:
+def finalize(value: object) -> object:
     """Strip control characters from every value in the template, except its own markup."""
     return strip_control_characters(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
