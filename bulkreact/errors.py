@@ -99,8 +99,8 @@ _NO_FACTS = RefusalFacts()
 class FileRefusedError(InputRefusedError):
     """The input file itself must be corrected; nothing else is wrong.
 
-    ``facts`` are for programs. ``public`` is the reason for people who may not be allowed to read the file: it quotes nothing of it that has not
-    passed as a table. It is empty if there is no such reason.
+    ``facts`` are for programs. ``public`` is the reason for people who may not be allowed to read the file: it quotes
+    nothing of it that has not passed as a table. It is empty if there is no such reason.
     """
 
     def __init__(self, message: str, *, public: str = "", facts: RefusalFacts = _NO_FACTS) -> None:

@@ -89,9 +89,9 @@ class WaitReason(StrEnum):
 class WaitState(Struct, frozen=True):
     """What waits, how many rows for which reason; ``held`` is why no call may be made at all, None if calls go on.
 
-    ``customers`` are throttled, ``customer`` the one of them that is held longest. The next of the waiting calls is due in ``next_seconds``, and is the ``attempt``-th of
-    its row (0: it is not counted); the last is due in ``longest_seconds``. Both are None if nothing waits. ``is_tail``:
-    nothing else is left to be sent.
+    ``customers`` are throttled, ``customer`` the one of them that is held longest. The next of the waiting calls is due
+    in ``next_seconds``, and is the ``attempt``-th of its row (0: it is not counted); the last is due in
+    ``longest_seconds``. Both are None if nothing waits. ``is_tail``: nothing else is left to be sent.
     """
 
     rows: Mapping[WaitReason, int] = field(default_factory=dict)

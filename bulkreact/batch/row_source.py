@@ -9,8 +9,8 @@ from msgspec import Struct
 class CustomerStream(Struct, frozen=True):
     """Items of one customer, in order.
 
-    Streams of a higher ``priority`` start when no item of a lower one is ready. A stream with a ``parent`` starts when the
-    parent is released.
+    ``priority`` 0 comes first: streams of a higher number start when no item of a lower one is ready. A stream with a
+    ``parent`` starts when the parent is released.
     """
 
     customer_id: str

@@ -59,7 +59,8 @@ class SweepEnvironment:
     """Dependencies injected into a sweep.
 
     ``confirm`` asks before sending and raises InputRefusedError unless the answer is yes. ``read_input`` loads a file
-    into a draft's journal, from its name for people and the copy to be read. ``signals`` are those that came while no run received them.
+    into a draft's journal, from its name for people and the copy to be read. ``signals`` are those that came while no
+    run received them.
     """
 
     reporter: Reporter

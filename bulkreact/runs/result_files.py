@@ -46,8 +46,8 @@ class WrittenResults(Struct, frozen=True):
 
     ``moved_edits`` are files that the user had edited, by name, and their new paths; ``no_workbook`` is why an expected
     workbook is missing, ``next_steps`` what to do now. ``before`` are the counts before the rows were verified, None if
-    the run sent rows; then only the steps that have changed are there. ``amounts`` are those of --sum. ``affected`` are the customers with rows
-    that did not end well.
+    the run sent rows; then only the steps that have changed are there. ``amounts`` are those of --sum. ``affected`` are
+    the customers with rows that did not end well.
     """
 
     counts: RowCounts

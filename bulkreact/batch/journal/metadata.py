@@ -38,12 +38,13 @@ FROM sessions WHERE command <> ? ORDER BY id DESC LIMIT 1
 class RunSettings(Struct, frozen=True):
     """How a run's calls are made, besides their target; empty if not given, and in journals of earlier versions.
 
-    ``input_options`` are what the command line needs to read the same layout again. ``options`` are those that the command line needs besides for the same credentials: they name files, so they are only
-    shown, never used unseen. ``certified_ids``: the request ids prove which calls they belong to. ``corrects`` is the run
-    whose failed rows the input has. ``name_header`` is the header that was chosen for the names of customers,
-    ``sum_header`` that of the amounts to be summed, and ``decimal_mark`` the one that all rows of the input have shown,
-    of which a retry has only some. ``column_widths`` are those of a
-    workbook's columns. ``page`` is the address of the page whose buttons people use instead of commands.
+    ``input_options`` are what the command line needs to read the same layout again. ``options`` are those that the
+    command line needs besides for the same credentials: they name files, so they are only shown, never used unseen.
+    ``certified_ids``: the request ids prove which calls they belong to. ``corrects`` is the run whose failed rows the
+    input has. ``name_header`` is the header that was chosen for the names of customers, ``sum_header`` that of the
+    amounts to be summed, and ``decimal_mark`` the one that all rows of the input have shown, of which a retry has only
+    some. ``column_widths`` are those of a workbook's columns. ``page`` is the address of the page whose buttons people
+    use instead of commands.
     """
 
     locale: str = DEFAULT_LOCALE

@@ -103,8 +103,8 @@ class PendingRow(Struct):
     """One row to be sent, its progress, and its position in the order of sending.
 
     ``request_id`` is carried on from an earlier run, with ``request_id_is_for_read`` from a read there.
-    ``last_failure`` is how it ends if its last attempt was no part of an outage. ``subscription`` is the snapshot to be updated, read at the monotonic time ``read_at``; ``read_again``: an earlier
-    snapshot was too old.
+    ``last_failure`` is how it ends if its last attempt was no part of an outage. ``subscription`` is the snapshot to be
+    updated, read at the monotonic time ``read_at``; ``read_again``: an earlier snapshot was too old.
     """
 
     ordinal: int

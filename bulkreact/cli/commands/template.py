@@ -18,7 +18,8 @@ from bulkreact.wording import shell_quote
 def command(file: Path) -> None:
     """Write an empty input file, .csv or .xlsx; template.csv unless FILE names another.
 
-    The workbook keeps ids as text, and says on its second sheet where they are found. An existing file with anything in it is left alone.
+    The workbook keeps ids as text, and says on its second sheet where they are found. An existing file with anything in
+    it is left alone.
     """
     from bulkreact.sheets.output import template  # noqa: PLC0415 - what writes files is not loaded to show help
 

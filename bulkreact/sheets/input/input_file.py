@@ -34,9 +34,9 @@ _SAMPLE_ROWS = 20
 class InputFile:
     """One input file; the counts are complete after ``rows`` has been read.
 
-    ``errors`` are the first 1,000, or all with ``all_errors``; ``on_error`` gets each of them, also those of totals, which
-    are left out in the end. ``sample`` has the first rows with content as they are. ``sha256`` is of the file's bytes; ``digest`` of the
-    kinds and normalized ids of the valid rows, in order.
+    ``errors`` are the first 1,000, or all with ``all_errors``; ``on_error`` gets each of them, also those of totals,
+    which are left out in the end. ``sample`` has the first rows with content as they are. ``sha256`` is of the file's
+    bytes; ``digest`` of the kinds and normalized ids of the valid rows, in order.
     """
 
     def __init__(

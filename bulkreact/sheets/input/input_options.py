@@ -11,8 +11,9 @@ from bulkreact.sheets.input.read_limits import ReadLimits
 class InputOptions(Struct, frozen=True):
     """A file's format, instead of detecting it, and the defaults of its rows.
 
-    ``columns`` maps our columns to other headers, ``summed`` is the header of the amounts to be summed. ``kind`` None means that the ids of a row decide.
-    A file that exceeds the ``limits`` is refused, and one whose bytes have another ``sha256``, if that is given.
+    ``columns`` maps our columns to other headers, ``summed`` is the header of the amounts to be summed. ``kind`` None
+    means that the ids of a row decide. A file that exceeds the ``limits`` is refused, and one whose bytes have another
+    ``sha256``, if that is given.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
