@@ -8,21 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.models import InputRow
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.input.input_options import InputOptions
 from bulkreact.sheets.input.text import csv_table as text_module
 from tests.support.ids import guid, read_csv, row
 from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, row_statuses
+from tests.support.tables import problem_codes, take
 
 IDS = ("customer_id", "subscription_id", "entitlement_id")
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]
-
-
-def take(path: Path, options: InputOptions | None = None) -> tuple[InputFile, list[InputRow]]:
-    input_file = InputFile(path, max_rows=10_000, options=options)
-    return input_file, list(input_file.rows())
 
 
 def save(folder: Path, text: str, encoding: str = "utf-8", name: str = "input.csv") -> Path:
@@ -40,10 +35,6 @@ def table(delimiter: str = ",", end: str = "\n") -> str:
         (*row(guid(3)), ""),
     ]
     return "".join(delimiter.join(cells) + end for cells in rows)
-
-
-def problem_codes(rows: list[InputRow]) -> list[tuple[int, str]]:
-    return [(input_row.number, input_row.problem_code) for input_row in rows]
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

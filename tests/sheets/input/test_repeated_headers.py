@@ -1,10 +1,9 @@
 """Further headers below the first, and rows inside a cell: what they hide is never sent, and never lost without a word."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from openpyxl import Workbook
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow
@@ -14,31 +13,14 @@ from bulkreact.sheets.input.input_options import InputOptions
 from bulkreact.sheets.input.missing_ids import InputWithMissingIds
 from bulkreact.sheets.result_columns import RESULT_COLUMNS
 from tests.support.ids import HEADER, guid, row, write_csv
+from tests.support.tables import Save
 
-Rows = Sequence[Sequence[str]]
 IDS = ",".join(HEADER)
 SWAPPED = (HEADER[1], HEADER[0], HEADER[2])
 
 
 def lines(*numbers: int) -> list[tuple[str, ...]]:
     return [(*row(guid(number)), f"Acme {number}") for number in numbers]
-
-
-def save_text(folder: Path, rows: Rows) -> Path:
-    return write_csv(folder / "input.csv", rows[1:], rows[0])
-
-
-def save_workbook(folder: Path, rows: Rows) -> Path:
-    book = Workbook()
-    for cells in rows:
-        book.active.append(list(cells))
-    book.save(folder / "input.xlsx")
-    return folder / "input.xlsx"
-
-
-@pytest.fixture(params=[save_text, save_workbook])
-def save(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Rows], Path]:
-    return lambda rows: request.param(tmp_path, rows)
 
 
 def take(path: Path, **options: object) -> list[InputRow]:
@@ -59,7 +41,7 @@ def take(path: Path, **options: object) -> list[InputRow]:
     ],
 )
 def test_a_second_header_with_other_columns_is_refused_with_its_row(
-    save: Callable[[Rows], Path], first: Sequence[str], second: Sequence[str]
+    save: Save, first: Sequence[str], second: Sequence[str]
 ) -> None:
     path = save([first, (*row(guid(1)), ""), second, (*row(guid(3)), "")])
     with pytest.raises(
@@ -78,13 +60,13 @@ def test_a_second_header_with_other_columns_is_refused_with_its_row(
     ],
 )
 def test_a_second_header_with_the_same_columns_is_no_row(
-    save: Callable[[Rows], Path], first: Sequence[str], second: Sequence[str]
+    save: Save, first: Sequence[str], second: Sequence[str]
 ) -> None:
     taken = take(save([first, row(guid(1)), second, row(guid(3))]))
     assert [(input_row.number, input_row.problem_code) for input_row in taken] == [(2, ""), (4, "")]
 
 
-def test_a_second_table_beside_the_first_is_refused(save: Callable[[Rows], Path]) -> None:
+def test_a_second_table_beside_the_first_is_refused(save: Save) -> None:
     beside = [(*cells, "", *other) for cells, other in zip(lines(1, 2), [(*SWAPPED, "x"), *lines(3)], strict=True)]
     path = save([("a", "b"), (*HEADER, "Name", "", "", "", "", "y"), *beside])
     with pytest.raises(InputRefusedError, match=r": row 3 names the columns again"):
@@ -99,7 +81,7 @@ def test_results_put_together_with_other_columns_are_refused(tmp_path: Path) -> 
     assert take(write_csv(tmp_path / "input.csv", [results], results)) == []
 
 
-def test_mapped_columns_are_compared_as_well(save: Callable[[Rows], Path]) -> None:
+def test_mapped_columns_are_compared_as_well(save: Save) -> None:
     first, second = ("Wer", *HEADER[1:]), (HEADER[1], "Wer", HEADER[2])
     named = {"customer_id": "Wer"}
     assert len(take(save([first, row(guid(1)), first, row(guid(2))]), columns=named)) == 2
@@ -107,7 +89,7 @@ def test_mapped_columns_are_compared_as_well(save: Callable[[Rows], Path]) -> No
         take(save([first, row(guid(1)), second, row(guid(2))]), columns=named)
 
 
-def test_a_table_to_complete_is_refused_for_a_second_header_too(save: Callable[[Rows], Path]) -> None:
+def test_a_table_to_complete_is_refused_for_a_second_header_too(save: Save) -> None:
     path = save([HEADER, row(""), SWAPPED, row("", 2)])
     with pytest.raises(InputRefusedError, match=r": row 3 names the columns again"):
         list(InputWithMissingIds(path, path.name, InputOptions(), text=True).rows())
@@ -130,14 +112,14 @@ def test_a_quotation_mark_that_swallows_rows_makes_its_row_invalid(tmp_path: Pat
 
 @pytest.mark.parametrize("swallowing", [0, 4])
 @pytest.mark.parametrize("kind", [None, "azure"])
-def test_one_swallowed_row_is_enough(save: Callable[[Rows], Path], swallowing: int, kind: str | None) -> None:
+def test_one_swallowed_row_is_enough(save: Save, swallowing: int, kind: str | None) -> None:
     cells = ["x", *row(guid(1)), "y"]
     cells[swallowing] = "5\nAcme," + ",".join(row(guid(2))) + ",\nTotal"
     taken = take(save([("Name", *HEADER, "Note"), cells, ("x", *row(guid(3)), "y")]), kind=kind)
     assert [input_row.problem_code for input_row in taken] == ["swallowed-rows", ""]
 
 
-def test_a_row_that_begins_with_a_total_and_holds_rows_is_no_total(save: Callable[[Rows], Path]) -> None:
+def test_a_row_that_begins_with_a_total_and_holds_rows_is_no_total(save: Save) -> None:
     taken = take(save([("Name", *HEADER), ("x", *row(guid(3))), ("Total\n" + "\n".join(row(guid(1))), "", "", "")]))
     assert [input_row.problem_code for input_row in taken] == ["", "swallowed-rows"]
 
@@ -145,7 +127,7 @@ def test_a_row_that_begins_with_a_total_and_holds_rows_is_no_total(save: Callabl
 @pytest.mark.parametrize(
     "note", ["a\nb", f"see {guid(5)}\nsecond line", f"{guid(5)} and {guid(6)}", f"{'0' * 32}{'1' * 32}\n"]
 )
-def test_a_note_of_several_lines_is_text(save: Callable[[Rows], Path], note: str) -> None:
+def test_a_note_of_several_lines_is_text(save: Save, note: str) -> None:
     taken = take(save([(*HEADER, "Note"), (*row(guid(1)), note)]))
     assert [(input_row.problem_code, input_row.cells[3]) for input_row in taken] == [("", note)]
 

@@ -10,19 +10,14 @@ from openpyxl import Workbook
 from xlsxwriter import Workbook as XlsxWriterWorkbook
 
 from bulkreact.errors import InputRefusedError
-from bulkreact.models import CellType, ColumnType, InputRow
-from bulkreact.sheets.input.input_file import InputFile
+from bulkreact.models import CellType, ColumnType
 from bulkreact.sheets.input.input_options import InputOptions
 from tests.support.ids import guid, read_csv, row
 from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST, row_statuses
+from tests.support.tables import problem_codes, take
 
 IDS = ("customer_id", "subscription_id", "entitlement_id")
-
-
-def take(path: Path, options: InputOptions | None = None) -> tuple[InputFile, list[InputRow]]:
-    input_file = InputFile(path, max_rows=10_000, options=options)
-    return input_file, list(input_file.rows())
 
 
 def write_file(folder: Path, fill: Callable[[Workbook], None], name: str = "input.xlsx") -> Path:
@@ -38,10 +33,6 @@ def table(book: Workbook, at: tuple[int, int] = (1, 1), header: tuple[str, ...] 
     for down, cells in enumerate(lines):
         for across, cell in enumerate(cells):
             book.active.cell(at[0] + down, at[1] + across, cell)
-
-
-def problem_codes(rows: list[InputRow]) -> list[tuple[int, str]]:
-    return [(input_row.number, input_row.problem_code) for input_row in rows]
 
 
 @pytest.mark.parametrize("at", [(1, 1), (4, 3), (20, 26)])
