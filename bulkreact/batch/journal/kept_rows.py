@@ -1,6 +1,7 @@
 """Reads the rows and problems of an input that ``bulkreact plan --keep`` has left in a folder."""
 
 import sqlite3
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -8,25 +9,26 @@ from typing import Self
 from msgspec.json import Decoder
 
 from bulkreact.batch.journal.journal_file import open_uri, unreadable
-from bulkreact.batch.journal.result_pages import like_pattern
 from bulkreact.batch.journal.row_pages import KeptRow, ProblemGroup, RowProblem
+from bulkreact.batch.journal.schema import IS_SPECIAL
+from bulkreact.batch.journal.text_search import like_pattern, ranges_with
 
 ROWS_NAME = "rows.sqlite3"
 _decode_cells = Decoder(tuple[str, ...]).decode
 _VALID = "problem_code = '' AND duplicate_of IS NULL"
 _SHOWN = {
-    "problems": "problem_code <> ''",
+    "problems": f"({IS_SPECIAL}) AND problem_code <> ''",
     "sent": _VALID,
-    "duplicates": "duplicate_of IS NOT NULL",
+    "duplicates": f"({IS_SPECIAL}) AND duplicate_of IS NOT NULL",
     "all": "1",
 }
 _PAGE = """
 SELECT ordinal, number, CAST(cells AS BLOB), coalesce(customer_id, ''), coalesce(subscription_id, ''),
     coalesce(entitlement_id, '')
-FROM rows WHERE ordinal > :after AND {shown}
+FROM rows WHERE ordinal > :after AND ordinal <= :until AND {shown}
     AND (:code = '' OR EXISTS (SELECT 1 FROM problems WHERE problems.ordinal = rows.ordinal AND code = :code))
     AND (:customer = '' OR customer_id = :customer) AND (:text = '' OR cells LIKE :text ESCAPE '~')
-ORDER BY ordinal LIMIT :limit
+ORDER BY ordinal
 """
 _PROBLEM = 'SELECT "row", "column", cell, value, code, reason, remedy FROM problems'
 _GROUPS = """
@@ -87,16 +89,18 @@ class KeptRows:
 
     def page(self, show: str, *, code: str, customer: str, text: str, after: int, limit: int) -> list[KeptRow]:
         """Return the rows after an ordinal: ``problems``, ``sent``, ``duplicates`` or ``all``."""
-        values = {"after": after, "code": code, "customer": customer, "text": like_pattern(text), "limit": limit}
-        rows = self._connection.execute(_PAGE.format(shown=_SHOWN[show]), values).fetchall()
+        values = {"code": code, "customer": customer, "text": like_pattern(text)}
+        rows = (
+            row
+            for begin, end in ranges_with(self._connection, text, after=after)
+            for row in self._connection.execute(
+                _PAGE.format(shown=_SHOWN[show]), {**values, "after": begin, "until": end}
+            )
+        )
         return [
-            KeptRow(ordinal, number, _decode_cells(cells), *ids, self.problems_of(ordinal))
-            for ordinal, number, cells, ids in ((row[0], row[1], row[2], _ids(row)) for row in rows)
+            KeptRow(row[0], row[1], _decode_cells(row[2]), row[3], row[4], row[5], self.problems_of(row[0]))
+            for row in islice(rows, limit)
         ]
 
     def _problems(self, sql: str, *values: str | int) -> tuple[RowProblem, ...]:
         return tuple(RowProblem(*row) for row in self._connection.execute(sql, values))
-
-
-def _ids(row: tuple[int, int, bytes, str, str, str]) -> tuple[str, str, str]:
-    return row[3], row[4], row[5]

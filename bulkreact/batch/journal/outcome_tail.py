@@ -6,6 +6,8 @@ from itertools import starmap
 
 from msgspec import Struct
 
+from bulkreact.batch.journal.schema import IS_SPECIAL
+
 # What an earlier session has left open counts only when it is settled.
 _NEW = """
 SELECT latest.id, latest.status, latest.code, answers.http_status, before.status, before.code, before_answer.http_status
@@ -19,8 +21,12 @@ WHERE latest.id > :after
     AND NOT (latest.session < :session AND (latest.reopen OR latest.status IN ('deferred', 'not_attempted', 'unknown')))
 ORDER BY latest.id
 """
-_COUNTS = "SELECT count(*), total(problem_code <> ''), total(duplicate_of IS NOT NULL), total(left_out) FROM rows"
-_PROBLEMS = "SELECT problem_code, count(*) FROM rows WHERE problem_code <> '' GROUP BY 1"
+_COUNTS = f"""
+SELECT (SELECT coalesce(max(ordinal), 0) FROM rows), total(problem_code <> ''), total(duplicate_of IS NOT NULL),
+    total(left_out)
+FROM rows WHERE {IS_SPECIAL}
+"""  # noqa: S608 - our own names
+_PROBLEMS = f"SELECT problem_code, count(*) FROM rows WHERE ({IS_SPECIAL}) AND problem_code <> '' GROUP BY 1"  # noqa: S608 - our own names
 
 
 class NewOutcome(Struct, frozen=True, gc=False):

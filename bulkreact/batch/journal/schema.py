@@ -187,6 +187,9 @@ WHERE ordinal IN (SELECT duplicate_of FROM rows WHERE lost)
 """,  # noqa: S608 - our own names
 )
 
+# As the index of such rows: SQLite uses it only for the very same condition.
+IS_SPECIAL = "problem_code <> '' OR duplicate_of IS NOT NULL OR left_out OR handed_to IS NOT NULL OR lost"
+
 # One request id must never name two targets: the service would answer the second with the first one's outcome.
 SEPARATE_REQUEST_IDS = f"""
 UPDATE rows SET request_id = '', checksum = {_checksum("rows", request_id="''")} FROM (
