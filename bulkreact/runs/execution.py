@@ -22,6 +22,7 @@ from bulkreact.errors import (
     CredentialsRefusedError,
     InputRefusedError,
     JournalNotWrittenError,
+    JournalUnreadableError,
     ResultsNotWrittenError,
     is_refused_by_system,
 )
@@ -47,7 +48,7 @@ class RunJob(Struct, frozen=True):
     """What one command does with a run; ``notify`` is called when its files are written, before its end is recorded.
 
     ``is_new``: this process has just made its journal, which needs no check. ``seen`` is the run as it was when its rows
-    were counted and confirmed.
+    were counted and confirmed. ``lifts_limit``: the rows that --limit left out are sent too.
     """
 
     folder: Path
@@ -57,6 +58,7 @@ class RunJob(Struct, frozen=True):
     notify: Callable[[WrittenResults], None] = lambda _: None
     is_new: bool = False
     seen: Run | None = None
+    lifts_limit: bool = False
 
     @property
     def sends_rows(self) -> bool:
@@ -114,6 +116,8 @@ def _execute(job: RunJob) -> WrittenResults:
             )
         connection.record_run(journal.metadata.id)
         hand_over(journal)
+        if job.lifts_limit:
+            journal.lift_row_limit()
         if connection.control:
             total, left = journal.row_count(), journal.open_count(with_excluded=True).rows
             connection.control.begin(journal.metadata.id, total=total, settled=total - left)
@@ -133,6 +137,9 @@ def _execute(job: RunJob) -> WrittenResults:
         try:
             with _translating_refusals():
                 stop_reason = _work(job, journal, number)
+        except JournalUnreadableError:
+            # Nothing more is written to it, and nothing is reported from it.
+            raise
         except JournalNotWrittenError as error:
             # The session stays open, as after a kill; what is known is written if there is room.
             stop_reason = StopReason(RunState.ABORTED, error.exit_code, "the journal could not be written")
@@ -168,7 +175,7 @@ def _open_journal(job: RunJob) -> Journal:
     if not job.is_new:
         complete_handovers(job.folder)
     try:
-        return Journal(job.folder, check=not job.is_new)
+        return Journal(job.folder, check=not job.is_new, meanwhile=True)
     except InputRefusedError as error:
         if not job.is_new:
             raise
@@ -176,6 +183,15 @@ def _open_journal(job: RunJob) -> Journal:
 
 
 def _work(job: RunJob, journal: Journal, number: int) -> StopReason:
+    """Send or watch rows, and wait for the check of the journal that goes on meanwhile."""
+    journal.on_damage(job.connection.shutdown.stop)
+    try:
+        return _send_or_watch(job, journal, number)
+    finally:
+        journal.finish_check()
+
+
+def _send_or_watch(job: RunJob, journal: Journal, number: int) -> StopReason:
     connection = job.connection
     if connection.access.refusal:
         return StopReason(RunState.ABORTED, CredentialsRefusedError.exit_code, connection.access.refusal)

@@ -90,6 +90,12 @@ class ShutdownRequest:
         else:
             self._signal = self._signal or number
 
+    def stop(self) -> None:
+        """Stop as by a signal; any thread may call it."""
+        # As below.
+        with suppress(RuntimeError):
+            self.receive(signal.SIGTERM, None)
+
     def force(self) -> None:
         """Stop at once, as by two signals; any thread may call it, and more than once."""
         self._is_forced = True

@@ -51,6 +51,18 @@ async def test_a_signal_that_comes_before_the_loop_runs_is_not_lost(swallowed: b
     assert messages == [STOPPING]
 
 
+async def test_any_thread_may_stop_the_work() -> None:
+    shutdown, phase = ShutdownRequest(lambda _message: None), EndlessPhase()
+
+    async def work() -> str:
+        shutdown.attach(phase)
+        await asyncio.to_thread(shutdown.stop)
+        await phase.interrupted.wait()
+        return "ended"
+
+    assert await shutdown.guard(work()) == "ended"
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 async def test_the_second_signal_cancels_the_work(number: signal.Signals, code: int) -> None:
     messages: list[str] = []

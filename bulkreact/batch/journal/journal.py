@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -12,8 +12,10 @@ from filelock import Timeout
 from msgspec.structs import replace
 
 from bulkreact.batch.journal import row_transfers, schema
+from bulkreact.batch.journal.background_check import begin_check
 from bulkreact.batch.journal.bulk_insert import insert_rows
 from bulkreact.batch.journal.checksums import Value, with_checksum
+from bulkreact.batch.journal.fingerprint import save_fingerprint
 from bulkreact.batch.journal.integrity import check_journal
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.batch.journal.metadata import RunMetadata, insert_metadata, load_metadata
@@ -42,10 +44,11 @@ class Journal(JournalReader):
     """A journal open for writing, locked by this process.
 
     ``check``: raise JournalDamagedError unless it is as it was written, before anything is written to it. Only a journal
-    that this process has just made needs no check.
+    that this process has just made needs no check. ``meanwhile``: that of a long journal, left in order, is only begun;
+    ``finish_check`` must be called before anything is reported from it.
     """
 
-    def __init__(self, folder: Path, *, check: bool = False) -> None:
+    def __init__(self, folder: Path, *, check: bool = False, meanwhile: bool = False) -> None:
         self._lock = system_lock(folder / LOCK_NAME)
         try:
             self._lock.acquire(timeout=_LOCK_SECONDS)
@@ -58,7 +61,8 @@ class Journal(JournalReader):
         self._owned = folder.resolve()
         _OWN.add(self._owned)
         try:
-            if check:
+            self._check = begin_check(folder) if check and meanwhile else None
+            if check and not meanwhile:
                 check_journal(folder)
             super().__init__(folder)
             self.metadata = load_metadata(self.connection)
@@ -80,7 +84,10 @@ class Journal(JournalReader):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self.connection.close()
+            with closing(self.connection):
+                self.finish_check()
+                if error is None:
+                    save_fingerprint(self.connection, self.folder)
             if isinstance(error, sqlite3.DatabaseError | LookupError | ValueError):
                 self._explain(error)
         finally:
@@ -96,6 +103,16 @@ class Journal(JournalReader):
             check_journal(self.folder)
         except JournalUnreadableError as refusal:
             raise JournalNotWrittenError(f"{refusal}") from error
+
+    def on_damage(self, stop: Callable[[], None]) -> None:
+        """Let the check call ``stop``, in any thread, as soon as it fails."""
+        if self._check:
+            self._check.on_failure(stop)
+
+    def finish_check(self) -> None:
+        """Wait until the journal is checked; raise JournalDamagedError as at the beginning."""
+        if self._check:
+            self._check.finish()
 
     def _connect(self) -> sqlite3.Connection:
         return connect_sqlite(self.path)

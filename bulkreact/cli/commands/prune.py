@@ -12,6 +12,7 @@ import click
 from msgspec import Struct, field
 
 from bulkreact.atomic_write import sync_folder
+from bulkreact.batch.journal.fingerprint import FINGERPRINT_NAME
 from bulkreact.batch.journal.journal import LOCK_NAME, is_locked
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.cli.command import ConfiguredCommand
@@ -32,7 +33,9 @@ from bulkreact.sheets.output.results_xlsx import FAILED_WORKBOOK, WORKBOOK
 from bulkreact.timestamps import utc_now
 from bulkreact.wording import plural
 
-_OURS = frozenset({RESULTS, FAILED, SUMMARY, REPORT, WORKBOOK, FAILED_WORKBOOK, JOURNAL_NAME, LOCK_NAME, WRITTEN})
+_OURS = frozenset(
+    {RESULTS, FAILED, SUMMARY, REPORT, WORKBOOK, FAILED_WORKBOOK, JOURNAL_NAME, LOCK_NAME, FINGERPRINT_NAME, WRITTEN}
+)
 _OUR_PATTERN = re.compile(rf"{re.escape(JOURNAL_NAME)}-(wal|shm)|\..*\.partial")
 # A run is renamed before it is removed, so that a kill leaves no partial run.
 _REMOVING = ".{}.pruned"

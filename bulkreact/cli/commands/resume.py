@@ -2,7 +2,6 @@
 
 import click
 
-from bulkreact.batch.journal.journal import Journal
 from bulkreact.cli.confirm import confirmation
 from bulkreact.cli.connection import open_run_connection
 from bulkreact.cli.options import automation, shared
@@ -61,7 +60,6 @@ def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
     with open_run_connection(ctx, run, limits, reporter) as connection:
         reporter.info(f"Continuing run {metadata.id}; not settled yet: {plural(count.rows, 'row')}.")
         announce(connection, metadata, run.folder, count, confirmation(connection, yes=output.yes))
-        if metadata.row_limit is not None:
-            with Journal(run.folder, check=True) as journal:
-                journal.lift_row_limit()
-        return automation.end_of(execute(RunJob(run.folder, "resume", connection, output, seen=run)))
+        lifts_limit = metadata.row_limit is not None
+        job = RunJob(run.folder, "resume", connection, output, seen=run, lifts_limit=lifts_limit)
+        return automation.end_of(execute(job))

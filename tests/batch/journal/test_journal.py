@@ -127,6 +127,19 @@ def test_open_rows_are_counted_as_they_are_sent(tmp_path: Path) -> None:
         assert with_excluded == journal.pending_rows().count() == OpenCount(4, 2, 4)
 
 
+def test_rows_left_between_thousands_of_settled_ones_are_found(tmp_path: Path) -> None:
+    left = {1, 999, 1000, 1001, 2000, 2001, 2345}
+    with Journal(make(tmp_path, map(valid, range(2, 2347)))) as journal:
+        outcomes = [(1, n, "failed", 1, None, "x", "", 0, "") for n in range(1, 2346) if n not in left]
+        # Sent and answered once more, rows count once.
+        outcomes += [(1, n, "failed", 2, None, "x", "", 0, "") for n in (1003, 1004)]
+        session = journal.begin_session(command="run", version="1", configured_per_minute=None, now=AT)
+        assert session == 1
+        journal.connection.executemany(schema.INSERT_OUTCOME, map(with_checksum, outcomes))
+        assert journal.open_count().rows == len(left)
+    assert {row.ordinal for row in open_rows(tmp_path)} == left
+
+
 def test_a_suspended_subscription_takes_two_calls_and_a_duplicate_none(tmp_path: Path) -> None:
     suspended = replace(valid(3), target=target(""))
     make(tmp_path, [valid(2, 5), suspended, valid(4, 5), replace(suspended, number=5), invalid(6)])

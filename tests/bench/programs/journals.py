@@ -16,6 +16,7 @@ from uuid import uuid4
 from bulkreact import __version__
 from bulkreact.batch.journal import schema
 from bulkreact.batch.journal.checksums import with_checksum
+from bulkreact.batch.journal.fingerprint import save_fingerprint
 from bulkreact.batch.journal.journal import create, finalize
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.batch.journal.metadata import RunMetadata
@@ -51,6 +52,7 @@ def finished(source: Path, folder: Path, *, base_url: str, left: int) -> None:
         outcomes = ((1, row, "accepted", 1, row, *rest) for row in settled)
         connection.executemany(schema.INSERT_OUTCOME, map(with_checksum, outcomes))
         connection.execute("COMMIT")
+        save_fingerprint(connection, folder)
 
 
 def settled(source: Path, folder: Path) -> None:
