@@ -7,20 +7,20 @@ from pathlib import Path
 from bulkreact.batch.journal.writer import connect_sqlite
 from bulkreact.models import Kind
 
-_VERSION = 1
+_VERSION = 2
 _TABLES = f"""
-CREATE TABLE listing (one INTEGER PRIMARY KEY CHECK (one = 1), listed_at TEXT, nameless INTEGER NOT NULL) STRICT;
+CREATE TABLE listing (one INTEGER PRIMARY KEY CHECK (one = 1), listed_at TEXT, without_id INTEGER NOT NULL) STRICT;
 INSERT INTO listing VALUES (1, NULL, 0);
 CREATE TABLE customers (
     key INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE COLLATE NOCASE,
     name TEXT NOT NULL,
-    place INTEGER NOT NULL,
+    position INTEGER NOT NULL,
     pass INTEGER NOT NULL,
     read_at TEXT,
-    nameless INTEGER NOT NULL DEFAULT 0
+    without_id INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX customers_by_place ON customers (place);
+CREATE INDEX customers_by_position ON customers (position);
 CREATE TABLE entries (
     customer INTEGER NOT NULL REFERENCES customers (key),
     position INTEGER NOT NULL,
@@ -35,23 +35,33 @@ CREATE TABLE entries (
     PRIMARY KEY (customer, position)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX entries_by_subscription ON entries (customer, subscription_id);
-CREATE TABLE troubles (
+CREATE TABLE failures (
     customer INTEGER NOT NULL REFERENCES customers (key),
     subscription_id TEXT NOT NULL,
-    passing INTEGER NOT NULL CHECK (passing IN (0, 1)),
+    transient INTEGER NOT NULL CHECK (transient IN (0, 1)),
     http_status INTEGER,
     code TEXT NOT NULL,
     description TEXT NOT NULL,
     request_id TEXT NOT NULL,
     correlation_id TEXT NOT NULL
 ) STRICT;
-CREATE TABLE wanted (
+CREATE TABLE selected (
     customer_id TEXT NOT NULL COLLATE NOCASE,
     subscription_id TEXT NOT NULL COLLATE NOCASE,
     PRIMARY KEY (customer_id, subscription_id)
 ) STRICT, WITHOUT ROWID;
 PRAGMA user_version = {_VERSION};
 """  # noqa: S608 - our own words
+# From version 1, which had other names.
+_STEP = f"""
+ALTER TABLE listing RENAME COLUMN nameless TO without_id;
+ALTER TABLE customers RENAME COLUMN nameless TO without_id;
+ALTER TABLE customers RENAME COLUMN place TO position;
+ALTER TABLE troubles RENAME COLUMN passing TO transient;
+ALTER TABLE troubles RENAME TO failures;
+ALTER TABLE wanted RENAME TO selected;
+PRAGMA user_version = {_VERSION};
+"""
 
 
 def delete(path: Path) -> None:
@@ -78,5 +88,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
         connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
+    elif version == 1:
+        connection.executescript(f"BEGIN IMMEDIATE; {_STEP} COMMIT;")
     elif version != _VERSION:
         raise sqlite3.DatabaseError("another version of bulkreact has made it")

@@ -25,8 +25,8 @@ STORED_FOR = timedelta(hours=12)
 _GUARD = ".discover.lock"
 _BATCH = 1000
 _INSERT_CUSTOMER = """
-INSERT INTO customers (id, name, place, pass) VALUES (?, ?, ?, ?)
-ON CONFLICT (id) DO UPDATE SET name = excluded.name, place = excluded.place, pass = excluded.pass
+INSERT INTO customers (id, name, position, pass) VALUES (?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, position = excluded.position, pass = excluded.pass
 WHERE pass <> excluded.pass
 """
 _DELETE = "DELETE FROM {} WHERE customer IN (SELECT key FROM customers WHERE {})"
@@ -100,13 +100,13 @@ class DiscoveryStore:
         """Return whether a later read may find more: there was a transient failure, or a customer was not reached."""
         if self.list_failure and self.list_failure.transient:
             return True
-        not_reached = "read_at IS NULL AND key NOT IN (SELECT customer FROM troubles)"
-        return bool(self._count(f"FROM customers WHERE {not_reached}") or self._count("FROM troubles WHERE passing"))
+        not_reached = "read_at IS NULL AND key NOT IN (SELECT customer FROM failures)"
+        return bool(self._count(f"FROM customers WHERE {not_reached}") or self._count("FROM failures WHERE transient"))
 
     @property
     def without_id(self) -> int:
         """Return how many list entries had no usable id."""
-        return self._value("SELECT (SELECT nameless FROM listing) + total(nameless) FROM customers")
+        return self._value("SELECT (SELECT without_id FROM listing) + total(without_id) FROM customers")
 
     @property
     def oldest_read_at(self) -> str:
@@ -118,7 +118,7 @@ class DiscoveryStore:
         entries = [CustomerEntry(customer_id, "") for customer_id in ids]
         statements = [
             *self.page_statements(entries, after=0, without_id=0),
-            *(("INSERT OR IGNORE INTO wanted VALUES (?, ?)", pair) for pair in subscriptions),
+            *(("INSERT OR IGNORE INTO selected VALUES (?, ?)", pair) for pair in subscriptions),
             *self.listed_statements(now),
         ]
         self.connection.execute("BEGIN IMMEDIATE")
@@ -129,7 +129,7 @@ class DiscoveryStore:
     def unread_ids(self) -> Iterator[str]:
         """Yield the ids of the unread customers, in list order."""
         position = 0
-        sql = "SELECT id, place FROM customers WHERE read_at IS NULL AND place > ? ORDER BY place LIMIT ?"
+        sql = "SELECT id, position FROM customers WHERE read_at IS NULL AND position > ? ORDER BY position LIMIT ?"
         while rows := self.connection.execute(sql, (position, _BATCH)).fetchall():
             yield from (customer_id for customer_id, _ in rows)
             position = rows[-1][1]
@@ -140,7 +140,7 @@ class DiscoveryStore:
 
     def selected_subscriptions(self, customer_id: str) -> frozenset[str]:
         """Return the only subscriptions of a customer to read, in lower case."""
-        sql = "SELECT lower(subscription_id) FROM wanted WHERE customer_id = ?"
+        sql = "SELECT lower(subscription_id) FROM selected WHERE customer_id = ?"
         return frozenset(subscription_id for (subscription_id,) in self.connection.execute(sql, (customer_id,)))
 
     def page_statements(self, entries: Iterable[CustomerEntry], *, after: int, without_id: int) -> list[Statement]:
@@ -149,14 +149,14 @@ class DiscoveryStore:
             (_INSERT_CUSTOMER, (entry.id, entry.name, position, self._pass_number))
             for position, entry in enumerate(entries, after + 1)
         ]
-        return [*statements, ("UPDATE listing SET nameless = nameless + ?", (without_id,))]
+        return [*statements, ("UPDATE listing SET without_id = without_id + ?", (without_id,))]
 
     def listed_statements(self, now: datetime) -> list[Statement]:
         """Return the statements that complete the list and delete customers that are no longer in it."""
         gone = f"pass <> {self._pass_number}"
         return [
             (_DELETE.format("entries", gone), ()),
-            (_DELETE.format("troubles", gone), ()),
+            (_DELETE.format("failures", gone), ()),
             (f"DELETE FROM customers WHERE {gone}", ()),  # noqa: S608 - our own number
             ("UPDATE listing SET listed_at = ?", (iso_milliseconds(now),)),
         ]
@@ -173,17 +173,17 @@ class DiscoveryStore:
         """Return the statements that replace what is stored of a customer."""
         statements: list[Statement] = [
             ("DELETE FROM entries WHERE customer = ?", (key,)),
-            ("DELETE FROM troubles WHERE customer = ?", (key,)),
+            ("DELETE FROM failures WHERE customer = ?", (key,)),
         ]
         statements.extend(
             ("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (key, position, *astuple(target)))
             for position, target in enumerate(targets)
         )
         failed = [
-            ("INSERT INTO troubles VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (key, *astuple(failure))) for failure in failures
+            ("INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (key, *astuple(failure))) for failure in failures
         ]
         read = (
-            "UPDATE customers SET read_at = ?, nameless = ? WHERE key = ?",
+            "UPDATE customers SET read_at = ?, without_id = ? WHERE key = ?",
             (None if failed else iso_milliseconds(now), without_id, key),
         )
         return [*statements, *failed, read]
@@ -192,7 +192,7 @@ class DiscoveryStore:
         """Yield everything found, customer by customer in list order, parents before children."""
         rows = self.connection.execute(
             "SELECT id, subscription_id, entitlement_id, kind, customers.name, entries.name, offer, status, deadline "
-            "FROM customers JOIN entries ON customer = key ORDER BY place, position"
+            "FROM customers JOIN entries ON customer = key ORDER BY customers.position, entries.position"
         )
         return (Discovered(*row) for row in rows)
 
@@ -200,7 +200,7 @@ class DiscoveryStore:
         """Return a subscription of a customer and its entitlements; empty if it was not found."""
         rows = self.connection.execute(
             "SELECT subscription_id, entitlement_id, kind, entries.name, offer, status, deadline, azure_plan "
-            "FROM customers JOIN entries ON customer = key WHERE id = ? AND subscription_id = ? ORDER BY position",
+            "FROM customers JOIN entries ON customer = key WHERE id = ? AND subscription_id = ? ORDER BY entries.position",
             (customer_id, subscription_id),
         )
         return [FoundTarget(*row) for row in rows]
@@ -208,8 +208,8 @@ class DiscoveryStore:
     def unread_customers(self) -> Iterator[tuple[str, str, ReadFailure | None]]:
         """Yield id, name and failure of the customers that could not be read; None for those not reached."""
         rows = self.connection.execute(
-            "SELECT id, name, subscription_id, passing, http_status, code, description, request_id, correlation_id "
-            "FROM customers LEFT JOIN troubles ON customer = key WHERE read_at IS NULL ORDER BY place, troubles.rowid"
+            "SELECT id, name, subscription_id, transient, http_status, code, description, request_id, correlation_id "
+            "FROM customers LEFT JOIN failures ON customer = key WHERE read_at IS NULL ORDER BY position, failures.rowid"
         )
         for customer_id, name, subscription_id, transient, *rest in rows:
             failed = subscription_id is not None
@@ -225,11 +225,11 @@ class DiscoveryStore:
         # Customers that were not read completely are read again. A time in the future came from a wrong clock.
         old = f"read_at IS NULL OR read_at < '{before}' OR read_at > '{after}'"
         self.connection.execute("BEGIN IMMEDIATE")
-        for table in ("entries", "troubles"):
+        for table in ("entries", "failures"):
             self.connection.execute(_DELETE.format(table, old))
         self.connection.execute(f"UPDATE customers SET read_at = NULL WHERE {old}")  # noqa: S608 - our own times
         old_list = old.replace("read_at", "listed_at")
-        self.connection.execute(f"UPDATE listing SET listed_at = NULL, nameless = 0 WHERE {old_list}")  # noqa: S608 - see above
+        self.connection.execute(f"UPDATE listing SET listed_at = NULL, without_id = 0 WHERE {old_list}")  # noqa: S608 - see above
         self.connection.execute("COMMIT")
 
     def _count(self, source: str) -> int:

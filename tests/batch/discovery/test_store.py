@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -108,6 +109,26 @@ def test_one_process_locks_it_and_removes_it(tmp_path: Path) -> None:
         store.remove()
     # What guards the removal of such locks must stay.
     assert [file.name for file in tmp_path.iterdir()] == [".discover.lock"]
+
+
+def test_what_an_earlier_version_has_read_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "x.sqlite3"
+    with DiscoveryStore(path, now=NOW) as store:
+        record_listing(store, 1, 2)
+        read(store, 1, target(11))
+        read(store, 2, failure=FAILURE)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "ALTER TABLE listing RENAME COLUMN without_id TO nameless;"
+            "ALTER TABLE customers RENAME COLUMN without_id TO nameless;"
+            "ALTER TABLE customers RENAME COLUMN position TO place;"
+            "ALTER TABLE failures RENAME COLUMN transient TO passing;"
+            "ALTER TABLE failures RENAME TO troubles; ALTER TABLE selected RENAME TO wanted; PRAGMA user_version = 1"
+        )
+    with DiscoveryStore(path, now=NOW) as store:
+        assert [row.subscription_id for row in store.rows()] == [guid(11)]
+        assert list(store.unread_ids()) == [guid(2)]
+        assert store.is_listed
 
 
 def test_one_of_another_version_is_refused_and_can_be_replaced(tmp_path: Path) -> None:
