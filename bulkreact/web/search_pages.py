@@ -55,6 +55,7 @@ async def find(site: Site, visit: Visit) -> tuple[int, str]:
         by_name=visit.person.name,
         created_at=now,
         changed_at=now,
+        form_id=visit.pending.form_id if visit.pending else "",
     )
     search = await asyncio.to_thread(site.searches.records.add, search)
     site.searches.begin(search)
@@ -90,14 +91,14 @@ async def show_live(site: Site, visit: Visit) -> web.StreamResponse:
 
 async def stop(site: Site, visit: Visit) -> tuple[int, str]:
     """Stop a search; what it has found is kept."""
-    search = await _own_search(site, visit, is_open=True)
+    search = await _own_search(site, visit, to_stop=True)
     await site.searches.stop(search.number)
     return 200, f"{site.base}/find/{search.number}"
 
 
 async def make_job(site: Site, visit: Visit) -> tuple[int, str]:
     """Make a job of the rows that were chosen, as if their file had been uploaded."""
-    search = await _own_search(site, visit, is_open=False)
+    search = await _own_search(site, visit, to_stop=False)
     chosen = None if visit.form.get("all") == "yes" else _chosen(visit, search.found.rows)
     site.checks.refuse_long_line()
     await asyncio.to_thread(refuse_many, site, visit.person.id)
@@ -114,10 +115,12 @@ async def _search(site: Site, visit: Visit) -> Search:
     return search
 
 
-async def _own_search(site: Site, visit: Visit, *, is_open: bool) -> Search:
-    """Return a search of this server's target that is open, or that has found something."""
+async def _own_search(site: Site, visit: Visit, *, to_stop: bool) -> Search:
+    """Return a search of this server's target that can be stopped, or was, or one that has found something."""
     search = await _search(site, visit)
-    is_possible = search.is_open if is_open else not search.is_open and search.found.rows
+    is_possible = not search.is_open and search.found.rows
+    if to_stop:
+        is_possible = search.is_open or search.state is SearchState.STOPPED
     if not is_possible or search.target != site.settings.target:
         raise RequestRefusedError(
             "wrong-state", f"Search {search.number} is {search.state}: that cannot be done with it now."

@@ -30,7 +30,10 @@ class SearchState(StrEnum):
 
 
 class Search(Struct, frozen=True, kw_only=True):
-    """A search for what could be reactivated; times are UTC. ``message`` is what its process has said in the end."""
+    """A search for what could be reactivated; times are UTC. ``message`` is what its process has said in the end.
+
+    ``form_id`` is the form that has asked for it: with the record its answer is certain.
+    """
 
     number: int
     state: SearchState
@@ -42,6 +45,7 @@ class Search(Struct, frozen=True, kw_only=True):
     by_name: str
     created_at: str
     changed_at: str
+    form_id: str = ""
     found: FoundSummary = FoundSummary()
     message: str = ""
 
@@ -94,8 +98,11 @@ class SearchRecords:
         return text[-_LOG_SHOWN:].replace(f"{self.folder(number)}{os.sep}", "").strip()
 
     def add(self, search: Search) -> Search:
-        """Store a new search; return it with its number."""
+        """Store a new search, unless that was done for the same form before; return it with its number."""
         with self._writing():
+            for stored in self.newest():
+                if search.form_id and (stored.by_id, stored.form_id) == (search.by_id, search.form_id):
+                    return stored
             search = replace(search, number=1 + max(self._numbers(), default=0))
             self.control(search.number).mkdir(parents=True, mode=0o700)
             self._write(search)

@@ -45,7 +45,9 @@ class Searches:
             )
 
     def begin(self, search: Search) -> None:
-        """Search as soon as it is its turn."""
+        """Search as soon as it is its turn, unless that was begun or is over."""
+        if not search.is_open or search.number in self._tasks:
+            return
         task = asyncio.get_running_loop().create_task(self._try(search))
         self._tasks[search.number] = task
         task.add_done_callback(lambda _: self._tasks.pop(search.number, None))
@@ -53,7 +55,7 @@ class Searches:
     async def begin_again(self) -> None:
         """Go on with what was open when the server ended."""
         for search in reversed(await asyncio.to_thread(self.records.newest)):
-            if search.is_open and search.target == self._settings.target:
+            if search.target == self._settings.target:
                 self.begin(search)
 
     def waits_for(self, number: int) -> int | None:

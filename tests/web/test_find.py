@@ -320,3 +320,35 @@ def test_what_a_process_has_said_names_no_folder_of_the_server(tmp_path: Path) -
     number = records.add(SEARCH).number
     records.log(number).write_text(f"Error: {records.reports(number) / 'x'} is full.\n")
     assert records.read_log(number) == f"Error: {Path('reports', 'x')} is full."
+
+
+async def test_a_form_that_is_sent_again_after_a_kill_begins_no_second_search(tmp_path: Path) -> None:
+    form = {"form_id": str(uuid4())}
+    async with serving_page(tmp_path) as page:
+        first = await page.post("/find", form)
+        # As if the server had been killed before it answered.
+        page.site.store.forget_forms("9999")
+        at_once = await page.post("/find", form)
+        await ended(page)
+        page.site.store.forget_forms("9999")
+    async with serving_page(tmp_path) as page:
+        later, other = await page.post("/find", form), await page.post("/find")
+        searches = [found.number for found in page.site.searches.records.newest()]
+        await ended(page, 2)
+    locations = [(await answer.json())["location"] for answer in (first, at_once, later, other)]
+    assert locations == ["/find/1", "/find/1", "/find/1", "/find/2"]
+    assert searches == [2, 1]
+
+
+async def test_a_stop_that_is_sent_again_after_a_kill_is_answered_as_before(tmp_path: Path) -> None:
+    form = {"form_id": str(uuid4())}
+    async with serving_page(tmp_path) as page:
+        records = page.site.searches.records
+        records.add(replace(SEARCH, form_id=form["form_id"]))
+        records.change(1, SearchState.STOPPED, NOW)
+        stopped, begun = await page.post("/find/1/stop"), await page.post("/find", form)
+        # They take turns: had the first one begun again, it would have ended now.
+        await search(page)
+        found = await page.json("/api/find/1")
+    assert (stopped.status, (await begun.json())["location"]) == (200, "/find/1")
+    assert (found["state"], records.complete(1).exists()) == ("stopped", False)
