@@ -75,7 +75,14 @@ class ConfiguredCommand(click.Command):
                 ctx.config = config_file.read(Path(path) if path else None)
                 ctx.file_values = _file_values(ctx, ctx.config, profile)
             ctx.default_map = {name: value.value for name, value in ctx.file_values.items()}
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.BadParameter as error:
+            option = error.param
+            is_read = option and ctx.get_parameter_source(str(option.name)) is ParameterSource.ENVIRONMENT
+            if isinstance(option, click.Option) and is_read:
+                error.param_hint = _variable_of(ctx, option)
+            raise
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what the command does, and how it names a run if it takes one."""
@@ -161,10 +168,7 @@ def _effective(ctx: CommandContext, option: click.Option) -> EffectiveValue:
         case ParameterSource.COMMANDLINE:
             value, origin = ctx.command_line.get(name), "command line"
         case ParameterSource.ENVIRONMENT:
-            automatic = [f"{ctx.auto_envvar_prefix}_{name.upper()}"]
-            names = option.envvar_names(ctx) if isinstance(option, SharedOption) else automatic
-            origin = next(variable for variable in names if os.environ.get(variable))
-            value = option.value_from_envvar(ctx)
+            value, origin = option.value_from_envvar(ctx), _variable_of(ctx, option)
         case ParameterSource.DEFAULT_MAP:
             value, origin = ctx.file_values[name].value, ctx.file_values[name].origin
         case _:
@@ -172,6 +176,13 @@ def _effective(ctx: CommandContext, option: click.Option) -> EffectiveValue:
             value, origin = option.get_default(ctx) if is_set else None, "default" if is_set else ""
     # What was given may mean none, like a rate of off.
     return EffectiveValue(None if value is None else str(value), origin)
+
+
+def _variable_of(ctx: click.Context, option: click.Option) -> str:
+    """Return the name of the variable that an option's value comes from."""
+    automatic = [f"{ctx.auto_envvar_prefix}_{str(option.name).upper()}"]
+    names = option.envvar_names(ctx) if isinstance(option, SharedOption) else automatic
+    return next(variable for variable in names if os.environ.get(variable))
 
 
 def own_options(ctx: click.Context, names: Iterable[str]) -> tuple[str, ...]:

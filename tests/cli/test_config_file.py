@@ -61,6 +61,17 @@ def test_the_command_line_beats_the_environment_and_that_beats_the_file(
     assert count_calls(partner) == 6
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("BULKREACT_RUN_RATE", "often"), ("BULKREACT_RATE", "often"), ("BULKREACT_RUN_NEW", "perhaps")],
+)
+def test_a_wrong_value_of_a_variable_names_the_variable(program: Program, variable: str, value: str) -> None:
+    configure(program, "")
+    program.environment[variable] = value
+    refused = program("run", "input.csv", "--simulate")
+    assert (refused.code, f"Invalid value for {variable}: '{value}'" in refused.err) == (2, True), refused.err
+
+
 def test_a_commands_own_variable_beats_the_one_for_all(program: Program, partner: Partner) -> None:
     configure(program, "")
     program.environment |= {"BULKREACT_BASE_URL": "http://127.0.0.1:1", "BULKREACT_RUN_BASE_URL": partner.base_url}

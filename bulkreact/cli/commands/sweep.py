@@ -23,7 +23,7 @@ from bulkreact.inbox.ledger import open_ledger
 from bulkreact.inbox.sweep import sweep, watch
 from bulkreact.inbox.sweep_pass import AccessSource, SweepEnvironment, SweepJob
 from bulkreact.monitoring.monitors import CommandEnd
-from bulkreact.runs.input_reader import load_input
+from bulkreact.runs.input_reader import LoadedInput, load_input
 from bulkreact.runs.partner_lock import hold_inbox_lock
 from bulkreact.settings import Limits, Service
 from bulkreact.sheets.input.input_options import LoadOptions
@@ -64,14 +64,29 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
         output = shared.read_output(ctx)
         reporter = automation.make_reporter(ctx, output)
         access = AccessSource(partial(credentials.authorize, ctx, service))
-        reporter.info(access.get().remark)
+        remarks = [access.get().remark]
         if service.simulated and not params["keep"]:
-            reporter.info("This is practice, and files are moved all the same: --keep leaves them where they are.")
+            remarks.append("This is practice, and files are moved all the same: --keep leaves them where they are.")
+
+        def say_remarks() -> None:
+            """Say what is to be known before the first file; an empty inbox is silent."""
+            for remark in remarks:
+                reporter.info(remark)
+            remarks.clear()
+
+        def read_input(draft: Path, name: str, path: Path) -> LoadedInput:
+            say_remarks()
+            return load_input(draft, name, path, load_options)
+
+        def confirm_sending(count: OpenCount) -> None:
+            say_remarks()
+            _confirm(service, access, limits, count, yes=output.yes)
+
         environment = SweepEnvironment(
             reporter=reporter,
             access=access,
-            confirm=partial(_confirm, service, access, limits, yes=output.yes),
-            read_input=lambda draft, name, path: load_input(draft, name, path, load_options),
+            confirm=confirm_sending,
+            read_input=read_input,
             signals=invocation_of(ctx).signals,
             run_async=run_async,
             now=utc_now,

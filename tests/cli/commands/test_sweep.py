@@ -72,10 +72,20 @@ def test_every_file_is_run_once_the_oldest_first_and_put_beside_its_results(prog
     assert len(partner.requests()) == 4
 
 
-def test_an_empty_inbox_is_a_silent_success(program: Program, partner: Partner) -> None:
-    process = sweep(program, partner, "-q")
+@pytest.mark.parametrize("options", [("-q",), ()])
+def test_an_empty_inbox_is_a_silent_success(program: Program, partner: Partner, options: tuple[str, ...]) -> None:
+    process = sweep(program, partner, *options)
     assert (process.code, process.out, process.err) == (0, "", "")
     assert run_journals(program) == []
+
+
+def test_practice_is_spoken_of_where_there_is_a_file(program: Program) -> None:
+    inbox_folder(program)
+    empty = program("sweep", "--simulate", *NO_SETTLING)
+    drop_file(program, "a.csv", 1)
+    practised = program("sweep", "--simulate", *FAST, *NO_SETTLING)
+    assert (empty.code, empty.out, empty.err) == (0, "", "")
+    assert practised.err.count("This is practice, and files are moved all the same") == 1
 
 
 def test_a_file_with_failures_is_done_and_loud(program: Program, partner: Partner) -> None:
