@@ -6,8 +6,7 @@ only here and in the error codes.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import assert_never
 
@@ -21,6 +20,7 @@ from bulkreact.partnercenter.error_codes import lookup
 from bulkreact.partnercenter.error_codes.entry import AnswerClass
 from bulkreact.partnercenter.error_codes.lookup import gateway_code
 from bulkreact.partnercenter.error_codes.service_codes import UNEXPECTED_REDIRECT
+from bulkreact.partnercenter.retry_after import retry_after
 from bulkreact.partnercenter.sent_ids import CORRELATION_ID, REQUEST_ID
 from bulkreact.partnercenter.subscription import Subscription
 from bulkreact.partnercenter.success import UPDATES, judge_success
@@ -147,8 +147,8 @@ def mfa_compliance(response: Response) -> bool | None:
 def judge(operation: Operation, reply: Reply, *, now: datetime, resource_id: str = "") -> Verdict:
     """Return the verdict on a response, for every status and any bytes.
 
-    ``now`` is the aware time against which a ``Retry-After`` date without a ``Date`` is read; ``resource_id`` is the canonical id of the
-    resource that was asked for: another one is no answer.
+    ``now`` is the aware time against which a ``Retry-After`` date without a ``Date`` is read; ``resource_id`` is the
+    canonical id of the resource that was asked for: another one is no answer.
     """
     if isinstance(reply, NoResponse):
         answer = Answer(None, reply.code, reply.description, business=False)
@@ -170,18 +170,6 @@ def is_business(status: int) -> bool:
 def is_from_service(headers: Mapping[str, str]) -> bool:
     """Return whether an answer comes from the service itself, by the lower-case names of its headers."""
     return any(name in headers for name in _OWN_HEADERS)
-
-
-def retry_after(response: Response, now: datetime) -> float | None:
-    """Return the seconds to wait from the header, else from the body; None for absent or absurd values.
-
-    A date counts from the answer's own ``Date``, if it has one: ``now`` is of this machine's clock, which may be wrong.
-    """
-    header = response.headers.get("retry-after", "").strip()
-    seconds = _positive(header) if header else None
-    if header and seconds is None:
-        seconds = _seconds_until(header, _date(response.headers.get("date", "")) or now)
-    return seconds if seconds is not None else response_bodies.seconds_in_text(response.body) or None
 
 
 def path_of_location(location: str, base_url: str, api_version: str) -> str:
@@ -288,23 +276,3 @@ def _verdict(operation: Operation, answer: Answer, answer_class: AnswerClass) ->
 def _names_invalid_token(response: Response) -> bool:
     challenge = response.headers.get("www-authenticate", "").lower()
     return response.status == HTTPStatus.UNAUTHORIZED and "invalid_token" in challenge and "bearer" in challenge
-
-
-def _positive(text: str) -> float | None:
-    if not text.isascii() or not text.replace(".", "", 1).isdigit():
-        return None
-    return float(text) or None
-
-
-def _seconds_until(text: str, now: datetime) -> float | None:
-    date = _date(text)
-    return (date - now).total_seconds() if date and date > now else None
-
-
-def _date(text: str) -> datetime | None:
-    """Return the date of a header, None if it is none."""
-    try:
-        date = parsedate_to_datetime(text)
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -10,11 +10,12 @@ from msgspec.structs import replace
 
 from bulkreact.batch.discovery.listing import CustomerList, CustomerTask, DiscoveryFilter, ReadFailure, ReadTask
 from bulkreact.batch.discovery.store import DiscoveryStore
+from bulkreact.batch.dispatch.call_budget import CallBudget, call_budget
 from bulkreact.batch.dispatch.call_executor import CallResult, OpenCalls, judge_reply
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
 from bulkreact.batch.dispatch.reaction import Answered, RenewToken
-from bulkreact.batch.dispatch.worker_pool import CallBudget, WorkerPool, call_budget
+from bulkreact.batch.dispatch.worker_pool import WorkerPool
 from bulkreact.batch.environment import COMPLETED, Phase, RunEnvironment, StopReason
 from bulkreact.batch.halt import DenialBreaker, DeniedRow
 from bulkreact.batch.journal.writer import Writer

@@ -7,14 +7,13 @@ from typing import Any, Generic, TypeVar, assert_never
 
 from msgspec import Struct
 
+from bulkreact.batch.dispatch.call_budget import CallBudget
 from bulkreact.batch.dispatch.call_executor import CallResult
 from bulkreact.batch.dispatch.outage_watch import OutageWatch
 from bulkreact.batch.dispatch.queue import Queue
-from bulkreact.batch.dispatch.rate_limiter import RateLimiter
 from bulkreact.batch.dispatch.reaction import (
     AbortRun,
     ApplyThrottle,
-    AttemptLimits,
     AwaitProof,
     AwaitService,
     Reaction,
@@ -23,7 +22,7 @@ from bulkreact.batch.dispatch.reaction import (
     Unanswered,
     react,
 )
-from bulkreact.batch.dispatch.throttle import Throttle, ThrottleScope
+from bulkreact.batch.dispatch.throttle import ThrottleScope
 from bulkreact.batch.environment import COMPLETED, PhaseProgress, RunEnvironment, StopReason, WaitReason, WaitState
 from bulkreact.batch.policy import RetryIn
 from bulkreact.batch.row_source import Item
@@ -31,30 +30,8 @@ from bulkreact.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, CredentialsRefus
 from bulkreact.models import RunState
 from bulkreact.partnercenter.protocol import CHANGES
 from bulkreact.partnercenter.verdicts import Throttled, TokenRefused, Transient, is_answer
-from bulkreact.settings import Limits
 
 Result = TypeVar("Result")
-
-
-class CallBudget(Struct, frozen=True):
-    """The limits that all calls of a phase share, and the throttles of that phase.
-
-    ``is_first``: no earlier phase of this process was answered, so that the first call goes alone.
-    """
-
-    rate_limiter: RateLimiter
-    throttle: Throttle
-    concurrency: int
-    attempt_limits: AttemptLimits
-    max_outage: float
-    is_first: bool = True
-
-
-def call_budget(limits: Limits, rate_limiter: RateLimiter, *, is_first: bool = True) -> CallBudget:
-    """Return a budget without throttles: reads and writes are throttled separately."""
-    throttle = Throttle(max_retry_after=limits.max_retry_after, max_throttle=limits.max_throttle)
-    attempt_limits = AttemptLimits(limits.attempts, limits.max_retry_after)
-    return CallBudget(rate_limiter, throttle, limits.concurrency, attempt_limits, limits.max_outage, is_first)
 
 
 class AbandonedScope(Struct, Generic[Item], frozen=True):
@@ -68,8 +45,7 @@ class WorkerPool(Generic[Item]):
     """Takes items and passes each to ``call``, which returns it to the queue; one phase of a run.
 
     ``customers`` is the number of customers with items. ``flush`` waits until the recorded answers are durable; None if
-    nothing is recorded. ``awaited`` is what rows wait for that have no call of
-    their own to be made.
+    nothing is recorded. ``awaited`` is what rows wait for that have no call of their own to be made.
     """
 
     def __init__(
@@ -108,7 +84,10 @@ class WorkerPool(Generic[Item]):
                 for _ in range(self._budget.concurrency):
                     group.create_task(self._work())
         except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+            first = failures.exceptions[0]
+            for other in sorted({*map(repr, failures.exceptions)} - {repr(first)}):
+                first.add_note(f"Another worker failed at the same time: {other}")
+            raise first from first.__cause__
         return self.stop_reason or COMPLETED
 
     @property

@@ -52,7 +52,7 @@ _COUNTS = "count(*), count(DISTINCT customer_id), coalesce(sum(calls), 0), min(c
 _COUNT_UNSETTLED = f"SELECT {_COUNTS} FROM temp.unsettled WHERE left_out = 0 OR :with_excluded"  # noqa: S608 - our own names
 _SELECT_OPEN = """
 CREATE TEMP TABLE open_rows AS
-SELECT customer_id, ordinal, ordinal AS position, 0 AS band, NULL AS parent, calls
+SELECT customer_id, ordinal, ordinal AS position, 0 AS priority, NULL AS parent, calls
 FROM temp.unsettled WHERE +left_out = 0
 """
 # A row waits for its parent in the same run, unless the parent was seen active or the row was already sent.
@@ -72,8 +72,8 @@ FIND_PARENTS = f"""
 UPDATE temp.open_rows SET parent = waiting.parent FROM ({_AWAITING_PARENT}) AS waiting
 WHERE waiting.ordinal = open_rows.ordinal
 """  # noqa: S608 - our own names
-# By deadline; those before :soon come in a lower band. A parent inherits the deadlines of its children,
-# which form a separate stream and need no band.
+# By deadline; those before :soon have priority 0. A parent inherits the deadlines of its children,
+# which form a separate stream and need none.
 _SORT_BY_DEADLINE = """
 WITH deadlines AS (
     SELECT open_rows.ordinal, nullif(rows.deadline, '') AS own, open_rows.parent
@@ -84,26 +84,26 @@ WITH deadlines AS (
         UNION ALL SELECT parent, own FROM deadlines WHERE parent IS NOT NULL AND own IS NOT NULL
     ) GROUP BY ordinal
 ), ordered AS (
-    SELECT open_rows.ordinal, open_rows.parent IS NULL AND coalesce(earliest.deadline >= :soon, 1) AS band,
+    SELECT open_rows.ordinal, open_rows.parent IS NULL AND coalesce(earliest.deadline >= :soon, 1) AS priority,
         row_number() OVER (ORDER BY earliest.deadline NULLS LAST, open_rows.ordinal) AS position
     FROM temp.open_rows LEFT JOIN earliest USING (ordinal)
 )
-UPDATE temp.open_rows SET position = ordered.position, band = ordered.band FROM ordered
+UPDATE temp.open_rows SET position = ordered.position, priority = ordered.priority FROM ordered
 WHERE ordered.ordinal = open_rows.ordinal
 """
 _SORT_CUSTOMERS = """
 CREATE TEMP TABLE customer_order AS
-SELECT customer_id, band FROM temp.open_rows WHERE parent IS NULL
-GROUP BY customer_id, band ORDER BY band, min(position)
+SELECT customer_id, priority FROM temp.open_rows WHERE parent IS NULL
+GROUP BY customer_id, priority ORDER BY priority, min(position)
 """
-_CUSTOMERS = "SELECT rowid, customer_id, band FROM temp.customer_order WHERE rowid > ? ORDER BY rowid LIMIT ?"
+_CUSTOMERS = "SELECT rowid, customer_id, priority FROM temp.customer_order WHERE rowid > ? ORDER BY rowid LIMIT ?"
 _NEXT = """
 SELECT rows.ordinal, rows.number, rows.customer_id, rows.subscription_id, rows.entitlement_id, rows.request_id,
     rows.of_read, rows.lost, rows.restore_auto_renew, open_rows.position,
     CASE WHEN :any_calls THEN EXISTS (SELECT 1 FROM temp.step_calls WHERE step_calls.ordinal = rows.ordinal)
         ELSE 0 END AS has_calls
 FROM temp.open_rows CROSS JOIN rows USING (ordinal)
-WHERE open_rows.customer_id = :customer AND open_rows.band = :band AND open_rows.parent IS :parent
+WHERE open_rows.customer_id = :customer AND open_rows.priority = :priority AND open_rows.parent IS :parent
     AND open_rows.position > :after AND (NOT :only_with_calls OR has_calls)
 ORDER BY open_rows.position LIMIT :limit
 """
@@ -205,7 +205,9 @@ class PendingRows:
             connection.execute("CREATE INDEX temp.open_rows_by_parent ON open_rows (parent)")
         if soon:
             connection.execute(_SORT_BY_DEADLINE, {"soon": soon})
-        connection.execute("CREATE INDEX temp.open_rows_by_stream ON open_rows (customer_id, band, parent, position)")
+        connection.execute(
+            "CREATE INDEX temp.open_rows_by_stream ON open_rows (customer_id, priority, parent, position)"
+        )
         connection.execute(_SORT_CUSTOMERS)
 
     def count(self) -> OpenCount:
@@ -216,7 +218,7 @@ class PendingRows:
         """Yield the streams of rows without a parent, in the order of sending."""
         after = 0
         while chunk := self._connection.execute(_CUSTOMERS, (after, _CHUNK)).fetchall():
-            yield from (CustomerStream(customer_id, band) for _, customer_id, band in chunk)
+            yield from (CustomerStream(customer_id, priority) for _, customer_id, priority in chunk)
             after = chunk[-1][0]
 
     def rows(self, stream: CustomerStream, after: int, limit: int) -> list[PendingRow]:
@@ -235,7 +237,7 @@ class PendingRows:
     def _load(self, stream: CustomerStream, after: int, limit: int, *, only_with_calls: bool) -> list[PendingRow]:
         values = {
             "customer": stream.customer_id,
-            "band": stream.priority,
+            "priority": stream.priority,
             "parent": stream.parent,
             "after": after,
             "limit": limit,

@@ -6,11 +6,12 @@ from functools import partial
 from msgspec.structs import replace
 
 from bulkreact.batch import policy
+from bulkreact.batch.dispatch.call_budget import CallBudget
 from bulkreact.batch.dispatch.call_executor import CallExecutor, CallResult
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.reaction import AbortRun, Answered, AwaitProof, Unanswered
 from bulkreact.batch.dispatch.throttle import ThrottleScope
-from bulkreact.batch.dispatch.worker_pool import AbandonedScope, CallBudget, WorkerPool
+from bulkreact.batch.dispatch.worker_pool import AbandonedScope, WorkerPool
 from bulkreact.batch.environment import COMPLETED, RunEnvironment, StopReason, WaitReason
 from bulkreact.batch.halt import DenialBreaker, DeniedRow, FailureThreshold
 from bulkreact.batch.journal.pending_rows import PendingRow, PendingRows, next_request_id

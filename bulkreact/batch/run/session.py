@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bulkreact.batch.dispatch.call_budget import CallBudget, call_budget
 from bulkreact.batch.dispatch.call_executor import CallExecutor
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
-from bulkreact.batch.dispatch.worker_pool import CallBudget, call_budget
 from bulkreact.batch.environment import COMPLETED, OutageRecord, Phase, RunEnvironment, StopReason
 from bulkreact.batch.halt import DenialBreaker
 from bulkreact.batch.journal import schema

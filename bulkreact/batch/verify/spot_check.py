@@ -7,10 +7,10 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from bulkreact.batch.dispatch.call_budget import call_budget
 from bulkreact.batch.dispatch.call_executor import CallExecutor
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.rate_limiter import RateLimiter
-from bulkreact.batch.dispatch.worker_pool import call_budget
 from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
 from bulkreact.batch.journal.recorder import Recorder
 from bulkreact.batch.journal.watched_rows import WatchedRow

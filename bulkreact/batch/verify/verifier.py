@@ -1,9 +1,10 @@
 """Verifies a run: reads accepted rows until they are active or the time is up."""
 
+from bulkreact.batch.dispatch.call_budget import CallBudget
 from bulkreact.batch.dispatch.call_executor import CallExecutor, CallResult
 from bulkreact.batch.dispatch.queue import Queue
 from bulkreact.batch.dispatch.reaction import Unanswered
-from bulkreact.batch.dispatch.worker_pool import CallBudget, WorkerPool
+from bulkreact.batch.dispatch.worker_pool import WorkerPool
 from bulkreact.batch.environment import VERIFYING, RunEnvironment
 from bulkreact.batch.verify.poller import ActivationPoller
 from bulkreact.batch.verify.subscription_watch import SubscriptionWatch, WatchResult

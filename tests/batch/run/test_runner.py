@@ -13,7 +13,7 @@ from bulkreact.models import NoResponse, Reply, Response, Target
 from bulkreact.settings import Limits
 from tests.scenarios.test_subscription_updates import subscription_target
 from tests.support.ids import guid, target
-from tests.support.virtual_run import VirtualRun
+from tests.support.virtual_run import SentCall, VirtualRun
 
 LIMITS = Limits(calls_per_second=None, concurrency=1)
 KINDS = pytest.mark.parametrize("kind", [target(guid(1)), subscription_target(1)], ids=["entitlement", "subscription"])
@@ -96,3 +96,19 @@ def test_a_lost_answer_does_not_show_that_a_throttle_is_over(tmp_path: Path) -> 
     virtual_run.work(LIMITS)
     # Twice as long as after the first one.
     assert virtual_run.sent[3].at - virtual_run.sent[2].at == pytest.approx(4.3, abs=0.25)
+
+
+def test_of_what_fails_in_several_workers_nothing_is_lost(tmp_path: Path) -> None:
+    virtual_run = VirtualRun(tmp_path)
+    virtual_run.create_journal([target(guid(number), number) for number in range(9)])
+
+    def answer(sent: SentCall) -> Reply | None:
+        if len(virtual_run.sent) > 2:
+            raise RuntimeError(sent.path) from KeyError("the cause")
+        return None
+
+    virtual_run.answer = answer
+    with pytest.raises(RuntimeError) as raised:
+        virtual_run.work(Limits(calls_per_second=None))
+    assert isinstance(raised.value.__cause__, KeyError)
+    assert len(raised.value.__notes__) > 1
