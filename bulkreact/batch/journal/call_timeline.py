@@ -10,14 +10,20 @@ from bulkreact.timestamps import seconds_between
 # Round numbers of seconds, minutes and hours.
 _WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 _BUCKETS = 60
-# Calls of a fast run share their milliseconds: grouping by time first makes the rest cheaper.
+# Grouping by time first makes the rest cheaper. Calls of a fast run share their milliseconds; of a long run, whose
+# buckets are minutes at least, the seconds are enough: half the time for a million calls in a day.
 _COUNTS = """
-WITH times (session, time, calls, throttled) AS MATERIALIZED (
-    SELECT session, started_at, count(*), count(*) FILTER (WHERE verdict = 'Throttled')
+WITH long (session) AS MATERIALIZED (
+    SELECT id FROM sessions WHERE 24 * (julianday(coalesce(ended_at, (
+        SELECT started_at FROM calls WHERE calls.session = sessions.id ORDER BY calls.id DESC LIMIT 1
+    ))) - julianday(started_at)) > 1
+), times (session, time, first, calls, throttled) AS MATERIALIZED (
+    SELECT session, CASE WHEN session IN long THEN substr(started_at, 1, 19) ELSE started_at END AS time,
+        min(started_at), count(*), count(*) FILTER (WHERE verdict = 'Throttled')
     FROM calls LEFT JOIN answers ON answers.call = calls.id
-    WHERE coalesce(departed, 1) GROUP BY session, started_at
+    WHERE coalesce(departed, 1) GROUP BY session, time
 ), timelines AS MATERIALIZED (
-    SELECT session, min(time) AS began, julianday(min(time)) AS day,
+    SELECT session, min(first) AS began, julianday(min(time)) AS day,
         bucket_seconds(min(time), max(time)) AS seconds, count(*) OVER () AS number
     FROM times GROUP BY session ORDER BY session DESC LIMIT ?
 )
