@@ -12,7 +12,8 @@ from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.batch.journal.metadata import SWEEP
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.errors import JournalDamagedError, JournalUnreadableError, ResultsNotWrittenError
-from bulkreact.models import ResultRow, RunState
+from bulkreact.models import RunState
+from bulkreact.result_chunk import ResultChunk
 from bulkreact.runs import store
 from bulkreact.runs.column_sums import ResultAdder, ResultSum, result_adder
 from bulkreact.runs.customer_names import describe_affected, name_column
@@ -137,10 +138,10 @@ class ResultFiles(Struct, frozen=True):
             failed = Path(correctable_file(files))
             builder = ReportBuilder(failed.name, known_columns(journal.metadata))
             adder = result_adder(journal.metadata)
-            rows = _collect(journal.typed_rows() if adder else journal.result_rows(), builder, customers, adder)
+            chunks = _collect(journal, builder, customers, adder)
             command = correct_command(journal.metadata, str(failed), self.reports)
             # The workbooks first: they are the most likely to fail, and the older files then stay unchanged.
-            with results_csv.writing(to, header, rows, failed_file=failed.name) as counts:
+            with results_csv.writing(to, header, chunks, failed_file=failed.name) as counts:
                 overview = self._overview(journal, counts, adder.result() if adder else None)
                 if failed.name == FAILED_WORKBOOK:
                     self._write_workbooks(journal, overview, command)
@@ -250,15 +251,16 @@ class ResultFiles(Struct, frozen=True):
 
 
 def _collect(
-    rows: Iterator[ResultRow], builder: ReportBuilder, customers: CustomerCounts, amounts: ResultAdder | None
-) -> Iterator[ResultRow]:
-    """Yield rows and count them for the report on the way."""
-    for row in rows:
-        builder.add(row)
-        customers.add(row)
+    journal: JournalReader, builder: ReportBuilder, customers: CustomerCounts, amounts: ResultAdder | None
+) -> Iterator[ResultChunk]:
+    """Yield all rows and count them for the report on the way."""
+    for chunk in journal.typed_chunks() if amounts else journal.result_chunks():
+        builder.add_chunk(chunk)
+        customers.add_chunk(chunk)
         if amounts:
-            amounts.add(row)
-        yield row
+            for row in chunk.others.values():
+                amounts.add(row)
+        yield chunk
 
 
 def _describe(error: OSError) -> str:

@@ -14,7 +14,7 @@ from openpyxl import Workbook, load_workbook
 
 from bulkreact.cli.app import _bulkreact
 from bulkreact.cli.options.paths import InputName, OutputFile, ReadablePath
-from bulkreact.models import ResultRow
+from bulkreact.result_chunk import ResultChunk
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.own_outputs import RESULT_FILES
 from bulkreact.sheets.output import results_csv
@@ -275,10 +275,10 @@ def at_the_end_of_a_run(act: Callable[[], object]) -> Iterator[None]:
     write = results_csv.writing
 
     def act_and_write(
-        folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow], *, failed_file: str
+        folder: Path, header: tuple[str, ...], chunks: Iterable[ResultChunk], *, failed_file: str
     ) -> AbstractContextManager[RowCounts]:
         act()
-        return write(folder, header, rows, failed_file=failed_file)
+        return write(folder, header, chunks, failed_file=failed_file)
 
     with patch.object(results_csv, "writing", act_and_write):
         yield

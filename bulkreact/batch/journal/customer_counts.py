@@ -2,11 +2,12 @@
 
 import json
 import sqlite3
-from collections import defaultdict
+from collections import Counter
 from types import TracebackType
 from typing import Self
 
-from bulkreact.models import CustomerSummary, ResultRow, Status
+from bulkreact.models import CustomerSummary, Status
+from bulkreact.result_chunk import ResultChunk
 
 # A million rows of as many customers, the worst case, then take 4 seconds and 25 MB.
 _IN_MEMORY = 20_000
@@ -38,7 +39,7 @@ class CustomerCounts:
         self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.executescript(_SETTINGS)
         self._connection.execute(_TABLE)
-        self._in_memory: defaultdict[tuple[str, Status, bool], int] = defaultdict(int)
+        self._in_memory: Counter[tuple[str, str, bool]] = Counter()
 
     def __enter__(self) -> Self:
         return self
@@ -48,10 +49,11 @@ class CustomerCounts:
     ) -> None:
         self._connection.close()
 
-    def add(self, row: ResultRow) -> None:
-        """Count one row."""
+    def add_chunk(self, chunk: ResultChunk) -> None:
+        """Count rows."""
         counts = self._in_memory
-        counts[row.customer_id, row.outcome.status, row.needs_attention] += 1
+        counts.update((row.customer_id, row.status, False) for row in chunk.plain)
+        counts.update((row.customer_id, row.outcome.status, row.needs_attention) for row in chunk.others.values())
         if len(counts) >= _IN_MEMORY:
             self._spill()
 

@@ -19,6 +19,7 @@ from bulkreact.batch.journal import (
     call_timeline,
     outcome_tail,
     pending_rows,
+    result_chunks,
     result_pages,
     retry_candidates,
     row_results,
@@ -40,6 +41,7 @@ from bulkreact.batch.journal.retry_candidates import Candidate, Success
 from bulkreact.batch.journal.row_pages import PageRow, RowFilter
 from bulkreact.batch.journal.run_history import RunProcess, ThrottlePeriod
 from bulkreact.models import ResultRow, SessionTimeline
+from bulkreact.result_chunk import ResultChunk
 
 _IN_FLIGHT = """
 SELECT count(*) FROM calls LEFT JOIN answers ON answers.call = calls.id
@@ -137,6 +139,14 @@ class JournalReader:
     def result_rows(self) -> Iterator[ResultRow]:
         """Yield every row with its outcome, in input order."""
         return row_results.result_rows(self.connection)
+
+    def result_chunks(self) -> Iterator[ResultChunk]:
+        """Yield every row with its outcome, in input order."""
+        return result_chunks.result_chunks(self.connection)
+
+    def typed_chunks(self) -> Iterator[ResultChunk]:
+        """Yield the rows of ``typed_rows``."""
+        return result_chunks.typed_chunks(self.connection)
 
     def result_groups(self) -> Iterator[tuple[ResultRow, int]]:
         """Yield rows for counting, with how many there are of each: without cells and numbers, like ones together."""

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from bulkreact.models import SUCCESSES, CustomerSummary, ResultRow, SessionTimeline, Status
 from bulkreact.partnercenter.error_codes.entry import ErrorCode
 from bulkreact.partnercenter.error_codes.lookup import FAILED_FILE, find_entries, lookup_outcome, name_failed_file
+from bulkreact.result_chunk import ResultChunk
 from bulkreact.sheets.output.report_rows import ROWS_LISTED, AttentionRow, KnownColumns, attention_row
 
 ROWS_SHOWN = 50
@@ -65,6 +66,12 @@ class ReportBuilder:
         self.needing_attention = 0
         self.excluded_by_limit = 0
         self._groups: dict[tuple[str, str, int | None, str], ErrorGroup] = {}
+
+    def add_chunk(self, chunk: ResultChunk) -> None:
+        """Count rows."""
+        self.succeeded += len(chunk.plain)
+        for row in chunk.others.values():
+            self.add(row)
 
     def add(self, row: ResultRow) -> None:
         """Count one row."""

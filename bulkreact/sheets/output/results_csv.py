@@ -13,9 +13,11 @@ from bulkreact.atomic_write import replacing, replacing_bytes
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
 from bulkreact.models import ResultRow, Status
 from bulkreact.partnercenter.error_codes.lookup import FAILED_FILE
+from bulkreact.result_chunk import ResultChunk
 from bulkreact.sheets.corrections import find_correctable_entry
 from bulkreact.sheets.output.csv_writer import guarded_line
 from bulkreact.sheets.output.edited_files import note_digest
+from bulkreact.sheets.output.plain_lines import plain_line
 from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
 
 RESULTS = "results.csv"
@@ -60,6 +62,12 @@ class RowCounts(Struct):
             row.needs_attention and not is_duplicate and find_correctable_entry(outcome) is not None
         ) * times
 
+    def add_chunk(self, chunk: ResultChunk) -> None:
+        """Count rows."""
+        self.statuses.update(row.status for row in chunk.plain)
+        for row in chunk.others.values():
+            self.add(row)
+
     @property
     def exit_code(self) -> int:
         """Return the exit code of a complete run."""
@@ -73,7 +81,7 @@ def belongs_in_failed(row: ResultRow) -> bool:
 
 @contextmanager
 def writing(
-    folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow], *, failed_file: str = FAILED
+    folder: Path, header: tuple[str, ...], chunks: Iterable[ResultChunk], *, failed_file: str = FAILED
 ) -> Iterator[RowCounts]:
     """Write results.csv and failed.csv, in input order, in one pass; they replace older ones when the context ends.
 
@@ -82,17 +90,20 @@ def writing(
     """
     counts = RowCounts()
     with ExitStack() as files:
-        results = files.enter_context(replacing(folder / RESULTS, private=True))
+        results = files.enter_context(replacing_bytes(folder / RESULTS, private=True))
         failed = files.enter_context(replacing(folder / FAILED, private=True, complete=note_digest(folder, FAILED)))
         names = guarded_line((*header, *RESULT_COLUMNS))
-        for file in (results, failed):
-            file.write(names)
-        for row in rows:
-            counts.add(row)
-            line = guarded_line(result_cells(row, failed_file))
-            results.write(line)
-            if belongs_in_failed(row):
-                failed.write(line)
+        results.write(names.encode())
+        failed.write(names)
+        for chunk in chunks:
+            counts.add_chunk(chunk)
+            lines = {row.ordinal: plain_line(row, failed_file) for row in chunk.plain}
+            for ordinal, row in chunk.others.items():
+                line = guarded_line(result_cells(row, failed_file))
+                lines[ordinal] = line.encode()
+                if belongs_in_failed(row):
+                    failed.write(line)
+            results.writelines(lines[ordinal] for ordinal in sorted(lines))
         yield counts
 
 

@@ -1,4 +1,4 @@
-"""Pages of a journal's rows against the plain way: every row is read and judged."""
+"""Pages and chunks of a journal's rows, to be compared with the plain way: every row is read and judged."""
 
 from collections.abc import Iterable
 from itertools import product
@@ -7,10 +7,11 @@ from unittest.mock import patch
 from msgspec.json import encode as encode_json
 from msgspec.structs import replace
 
-from bulkreact.batch.journal import result_pages, text_search
+from bulkreact.batch.journal import result_chunks, result_pages, text_search
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.batch.journal.row_pages import RowFilter
 from bulkreact.models import ResultRow, Status
+from bulkreact.sheets.result_columns import result_cells
 from tests.support.ids import guid
 
 BY_OUTCOME = (
@@ -45,3 +46,13 @@ def find_wrong_pages(journal: JournalReader, filters: Iterable[RowFilter] = FILT
 def _is_wanted(row: ResultRow, row_filter: RowFilter) -> bool:
     has_text = row_filter.text.lower() in encode_json(row.cells).decode().lower()
     return row_filter.accepts(row) and has_text and row_filter.customer in {"", row.customer_id}
+
+
+def read_chunks(journal: JournalReader, size: int) -> list[list[str]]:
+    """Return the cells of all rows in results, read in chunks of a size."""
+    with patch.object(result_chunks, "_CHUNK", size):
+        chunks = list(journal.result_chunks())
+    plain = {row.ordinal: row.to_result() for chunk in chunks for row in chunk.plain}
+    others = {ordinal: row for chunk in chunks for ordinal, row in chunk.others.items()}
+    assert len(plain) + len(others) == journal.row_count()
+    return [result_cells(row) for _, row in sorted((plain | others).items())]

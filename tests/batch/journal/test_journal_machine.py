@@ -25,7 +25,8 @@ from bulkreact.models import Answer, Call, Operation, Outcome, Status
 from bulkreact.partnercenter import verdicts
 from bulkreact.partnercenter.verdicts import Verdict
 from bulkreact.sheets.output.results_csv import count_rows
-from tests.batch.journal.all_pages import BY_OUTCOME, find_wrong_pages
+from bulkreact.sheets.result_columns import result_cells
+from tests.batch.journal.all_pages import BY_OUTCOME, find_wrong_pages, read_chunks
 from tests.batch.journal.test_journal import make, open_rows, valid
 from tests.support.ids import AT, guid, target
 
@@ -197,6 +198,7 @@ class JournalMachine(RuleBasedStateMachine):
             shown = dict(enumerate((row.outcome.status for row in result_rows(connection)), 1))
             assert shown == {ordinal: row.status for ordinal, row in self.rows.items()}
             assert count_rows(journal.result_groups()) == count_rows((row, 1) for row in result_rows(connection))
+            assert read_chunks(journal, 2) == list(map(result_cells, result_rows(connection)))
             assert find_wrong_pages(journal, BY_OUTCOME) == []
             self.counted = counted = journal.count_calls(self.counted)
             calls, _ = journal.traffic(None)

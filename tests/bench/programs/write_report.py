@@ -17,10 +17,10 @@ def write(folder: Path) -> None:
     """Write the report alone, without the other files of results."""
     builder, counts = ReportBuilder(), RowCounts()
     with JournalReader(folder) as journal, CustomerCounts() as customers:
-        for row in journal.result_rows():
-            counts.add(row)
-            builder.add(row)
-            customers.add(row)
+        for chunk in journal.result_chunks():
+            counts.add_chunk(chunk)
+            builder.add_chunk(chunk)
+            customers.add_chunk(chunk)
         status = run_status(journal.latest_session(), now="2026-03-01T12:00:00.000Z")
         calls, pace = journal.traffic(status.configured_per_minute)
         overview = RunOverview(

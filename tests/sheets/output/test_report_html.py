@@ -20,6 +20,7 @@ from bulkreact.batch.journal.call_timeline import bucket_seconds
 from bulkreact.batch.journal.customer_counts import CustomerCounts
 from bulkreact.models import Answer, Call, CustomerSummary, Outcome, ResultRow, SessionTimeline, Status
 from bulkreact.partnercenter.error_codes.lookup import advice, lookup_outcome
+from bulkreact.result_chunk import ResultChunk
 from bulkreact.sheets.output import charts, report_html
 from bulkreact.sheets.output.report_data import (
     NextStep,
@@ -430,9 +431,8 @@ def test_customers_without_end_are_counted_in_a_file() -> None:
     with CustomerCounts() as counts:
         for number in range(90_000):
             bad = number % 40_000 == 7
-            counts.add(
-                ResultRow(number, (), untouched, not bad, excluded_by_limit=False, customer_id=guid(number % 40_000))
-            )
+            row = ResultRow(number, (), untouched, not bad, excluded_by_limit=False, customer_id=guid(number % 40_000))
+            counts.add_chunk(ResultChunk([], {number: row}))
         assert len(counts._in_memory) < 20_000
         assert counts.totals() == (40_000, 1)
         worst, second = counts.most_affected(2)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkreact.models import Answer, Call, Outcome, ResultRow, Status
+from bulkreact.result_chunk import PlainRow, ResultChunk
 from bulkreact.sheets.formula_guard import guard, unguard
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.output import results_csv
@@ -22,8 +23,12 @@ ACCEPTED = Outcome(Status.ACCEPTED, 1, Call(1, guid(8), guid(9), AT, AT, Answer(
 FAILED = Outcome(Status.FAILED, 2, CALL, "800111", "gone, for good")
 
 
+def as_chunks(rows: Iterable[ResultRow]) -> Iterator[ResultChunk]:
+    return (ResultChunk([], {ordinal: row}) for ordinal, row in enumerate(rows, 1))
+
+
 def write(folder: Path, header: tuple[str, ...], rows: Iterable[ResultRow]) -> results_csv.RowCounts:
-    with results_csv.writing(folder, header, rows) as counts:
+    with results_csv.writing(folder, header, as_chunks(rows)) as counts:
         return counts
 
 
@@ -164,6 +169,14 @@ def test_files_of_a_run_are_private_and_a_copy_follows_the_umask(tmp_path: Path)
     assert copy.read_bytes() == (tmp_path / "results.csv").read_bytes()
 
 
+def test_rows_stay_in_the_order_of_the_input(tmp_path: Path) -> None:
+    plain = [PlainRow(ordinal, ordinal + 1, b'["a"]', "", "accepted", 202, "", 1, "", "", "", "") for ordinal in (1, 3)]
+    with results_csv.writing(tmp_path, ("a",), [ResultChunk(plain, {2: result(("b",), FAILED, number=3)})]) as counts:
+        pass
+    assert [values["row"] for values in read_csv(tmp_path / "results.csv")] == ["2", "3", "4"]
+    assert (counts.statuses, counts.unsuccessful) == ({"accepted": 2, "failed": 1}, 1)
+
+
 def test_a_write_that_breaks_leaves_the_older_files_untouched(tmp_path: Path) -> None:
     write(tmp_path, ("a",), [result(("old",))])
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
@@ -180,7 +193,7 @@ def test_a_write_that_breaks_leaves_the_older_files_untouched(tmp_path: Path) ->
 def test_an_error_before_the_end_of_the_context_leaves_the_older_files_untouched(tmp_path: Path) -> None:
     write(tmp_path, ("a",), [result(("old",))])
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(OSError, match="No space"), results_csv.writing(tmp_path, ("a",), [result(("new",))]):
+    with pytest.raises(OSError, match="No space"), results_csv.writing(tmp_path, ("a",), as_chunks([result(("new",))])):
         raise OSError(28, "No space left on device")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
