@@ -253,7 +253,8 @@ class RetryPreview(Generic[ReaderT]):
         journal = self._journals[folder] = self._open_journal(folder)
         self._stack.enter_context(journal)
         session = journal.latest_session()
-        if session is None or session.state is not RunState.FINISHED:
+        is_finished = session is not None and session.state is RunState.FINISHED
+        if not is_finished and (session is None or journal.open_count().rows):
             which = "" if folder == self._run.folder else f", which took rows of run {self._run.metadata.id} over,"
             command = store.resume_command(folder, self._reports, journal.metadata.settings.options)
             raise InputRefusedError(f"Run {journal.metadata.id}{which} is unfinished. Continue it with: {command}")

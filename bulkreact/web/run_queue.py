@@ -180,7 +180,8 @@ class RunQueue:
             if job.state is JobState.QUEUED and facts.exists:
                 # It was over before it was looked at.
                 self._happen(job, JobEvent.STARTED)
-            self._happen(job, JobEvent.ENDED, exit_code=fate.exit_code, publish=partial(self._keep_approval, job))
+            code = run_watch.final_exit_code(self._settings.reports, job, fate.exit_code)
+            self._happen(job, JobEvent.ENDED, exit_code=code, publish=partial(self._keep_approval, job))
             self._inform(f"No. {job.number} has ended; the audit trail's head is {self._store.audit_head()}")
         return fate
 
@@ -287,8 +288,8 @@ class RunQueue:
 
 
 def _operator(job: WebJob, approval: Approval | None) -> str:
-    by = approval.person if approval and approval.decision == APPROVED else ""
-    return printable(f"{job.by_name} approved by {by}" if by else job.by_name)[:_OPERATOR_LENGTH]
+    by = f" approved by {approval.person}" if approval and approval.decision == APPROVED else ""
+    return printable(job.by_name + by)[:_OPERATOR_LENGTH]
 
 
 def _hash_file(path: Path) -> str:

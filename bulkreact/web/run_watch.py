@@ -8,10 +8,12 @@ from bulkreact.batch.journal.journal import is_locked
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME
 from bulkreact.batch.journal.metadata import SessionRecord
 from bulkreact.batch.journal.reading import JournalReader
-from bulkreact.errors import JournalUnreadableError
+from bulkreact.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, JournalUnreadableError
 from bulkreact.runs.control_folder import STOP, STOP_NOW
 from bulkreact.runs.own_outputs import PROGRESS
 from bulkreact.runs.reserved_ids import is_reserved
+from bulkreact.sheets.output.results_csv import count_rows
+from bulkreact.web.jobs import WebJob
 from bulkreact.web.run_numbers import ProcessReport, RunFacts
 
 
@@ -40,6 +42,19 @@ def _latest_session(folder: Path, *, sending: bool) -> SessionRecord | None:
             return journal.latest_session(sending=sending)
     except (OSError, JournalUnreadableError):
         return None
+
+
+def final_exit_code(reports: Path, job: WebJob, exit_code: int | None) -> int | None:
+    """Return how the run of a job has ended: as its rows have, if a person stopped only the watching of them."""
+    if not job.stop_by or job.is_verifying or exit_code not in {EXIT_INTERRUPTED, EXIT_TERMINATED, None}:
+        return exit_code
+    try:
+        with JournalReader(reports / (job.run_id or "")) as journal:
+            if journal.latest_session() is None or journal.open_count().rows:
+                return exit_code
+            return count_rows(journal.result_groups()).exit_code
+    except (OSError, JournalUnreadableError):
+        return exit_code
 
 
 def read_report(control: Path) -> ProcessReport:

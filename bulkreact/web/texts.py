@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
+from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, EXIT_SUCCESS, EXIT_TERMINATED
 from bulkreact.models import Status
 from bulkreact.partnercenter.error_codes import page_advice
 from bulkreact.web.jobs import JobActivity, JobState, StopCause, WebJob
@@ -104,6 +104,7 @@ _ENDS = {
     f"exit code {EXIT_SUCCESS}": "all rows ended well",
     f"exit code {EXIT_SOME_FAILED}": "some rows need attention",
 }
+_STOPPED = re.compile(rf"exit code ({EXIT_INTERRUPTED}|{EXIT_TERMINATED})")
 advise_here = page_advice.advise_here
 
 
@@ -120,6 +121,13 @@ def describe_state(job: WebJob) -> str:
     """Return a job's state for people, with what is being done."""
     activity = f": {ACTIVITIES[job.activity]}" if job.activity else ""
     return STATES[job.state] + activity
+
+
+def stop_consequence(job: WebJob) -> str:
+    """Return what stopping a job means."""
+    if job.activity is JobActivity.VERIFYING:
+        return "All rows have been sent: only the watching stops. Look again does it later."
+    return "Calls that are under way are let end. What has not been sent is kept and can be continued."
 
 
 def format_time(value: str, zone: ZoneInfo) -> str:
@@ -200,7 +208,7 @@ def describe_detail(event: str, detail: str) -> str:
     """Return a detail of the trail for people: hashes as the page of a job shows them, exit codes as what they mean."""
     match event:
         case "ended":
-            return _ENDS.get(detail, detail)
+            return _ENDS.get(detail) or _STOPPED.sub("stopped before all rows were sent", detail)
         case "uploaded" | "replaced":
             detail = f"file {detail}"
         case "approved" | "submitted":

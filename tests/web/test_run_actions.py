@@ -167,3 +167,28 @@ async def test_what_nobody_stopped_is_continued_at_the_start(tmp_path: Path) -> 
             page.site.store._connection.execute("UPDATE jobs SET state = 'finished', cause = NULL")
         assert (await page.job(number))["state"] == "finished"
     assert continued == {StopCause.SYSTEM, StopCause.OUTAGE}
+
+
+async def test_when_only_the_watching_is_stopped_the_job_is_finished(tmp_path: Path) -> None:
+    content = (HEADER + line(1) + line(2, ending="408")).encode()
+    async with serving_page(tmp_path, speed="--attempts=1", verify=True) as page:
+        arguments = page.site.settings.arguments
+        arguments["run"] = (*arguments["run"], "--verify-after=300s")  # type: ignore[index]
+        number = await page.ready(content)
+        await page.act(number, "submit")
+        async with asyncio.timeout(60):
+            while (await page.json(f"/api/jobs/{number}/live"))["activity"] != "verifying":
+                await asyncio.sleep(0.05)
+        asked = await page.text(f"/jobs/{number}/stop")
+        await page.act(number, "stop")
+        job, shown = await page.wait_for(number, "finished", "stopped"), await page.text(f"/jobs/{number}")
+        report = await page.text(f"/jobs/{number}/files/report.html")
+        trail = await page.text(f"/jobs/{number}/audit")
+        retried = await (await page.act(number, "retry")).json()
+        sent_again = await page.wait_for(2, "running", "finished", "stopped")
+    assert "only the watching stops" in asked
+    assert (job["state"], job["cause"], job["run"]["exit_code"], job["may"]) == ("finished", None, 1, ["verify", "retry"])
+    assert ("Look again at 1 row" in shown, "Retry 1 row" in shown) == (True, True)
+    assert "all rows were sent, only the watching of accepted ones was stopped" in report
+    assert "some rows need attention" in trail
+    assert (retried["job"]["check"]["rows"], sent_again["state"]) == (1, "running")

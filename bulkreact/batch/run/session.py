@@ -23,6 +23,7 @@ from bulkreact.batch.run.runner import Runner
 from bulkreact.batch.verify.subscription_watch import PollSchedule
 from bulkreact.batch.verify.verifier import Verifier
 from bulkreact.batch.verify.watch_list import WatchList
+from bulkreact.models import RunState
 from bulkreact.settings import URGENT_WITHIN, Limits, Service
 from bulkreact.timestamps import iso_milliseconds
 
@@ -60,6 +61,9 @@ async def _send_and_watch(session: RunSession, *, send: bool) -> StopReason:
         if stop_reason == COMPLETED and (limits.verify or (send and to_restore(session.journal))):
             budget = call_budget(limits, rate_limiter, is_first=not send)
             stop_reason = await _watch_rows(session, executor, budget, restoring=send)
+            if send and stop_reason.state is RunState.INTERRUPTED:
+                reason = f"all rows were sent, only the watching of accepted ones was stopped: {stop_reason.reason}"
+                stop_reason = replace(stop_reason, reason=reason)
         return stop_reason
     finally:
         await asyncio.shield(writer.close())
