@@ -12,9 +12,9 @@ from bulkreact.batch.journal.metadata import VERIFY
 from bulkreact.models import RunState
 from bulkreact.timestamps import iso_milliseconds, utc_now
 from bulkreact.web import processes
-from bulkreact.web.jobs import JobState, StopCause
+from bulkreact.web.jobs import JobActivity, JobState, StopCause
 from bulkreact.web.live import final_numbers
-from tests.support.web_page import HEADER, Json, Page, line, practising, serving_page, table
+from tests.support.web_page import HEADER, Json, Page, line, practising, serving_page, table, until
 
 
 async def looked_at(page: Page, number: int) -> Json:
@@ -176,9 +176,9 @@ async def test_when_only_the_watching_is_stopped_the_job_is_finished(tmp_path: P
         arguments["run"] = (*arguments["run"], "--verify-after=300s")  # type: ignore[index]
         number = await page.ready(content)
         await page.act(number, "submit")
-        async with asyncio.timeout(60):
-            while (await page.json(f"/api/jobs/{number}/live"))["activity"] != "verifying":
-                await asyncio.sleep(0.05)
+        await until(
+            lambda: [job.activity for job in page.site.store.jobs_in([JobState.RUNNING])] == [JobActivity.VERIFYING]
+        )
         asked = await page.text(f"/jobs/{number}/stop")
         await page.act(number, "stop")
         job, shown = await page.wait_for(number, "finished", "stopped"), await page.text(f"/jobs/{number}")
@@ -187,7 +187,12 @@ async def test_when_only_the_watching_is_stopped_the_job_is_finished(tmp_path: P
         retried = await (await page.act(number, "retry")).json()
         sent_again = await page.wait_for(2, "running", "finished", "stopped")
     assert "only the watching stops" in asked
-    assert (job["state"], job["cause"], job["run"]["exit_code"], job["may"]) == ("finished", None, 1, ["verify", "retry"])
+    assert (job["state"], job["cause"], job["run"]["exit_code"], job["may"]) == (
+        "finished",
+        None,
+        1,
+        ["verify", "retry"],
+    )
     assert ("Look again at 1 row" in shown, "Retry 1 row" in shown) == (True, True)
     assert "all rows were sent, only the watching of accepted ones was stopped" in report
     assert "some rows need attention" in trail
