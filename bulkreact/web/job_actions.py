@@ -188,7 +188,7 @@ async def _receive(site: Site, form: Form) -> ReceivedFile:
         raise bad_field("file", "No file was chosen. Choose one, then send it.")
     path = site.folders.incoming / secrets.token_hex(8)
     try:
-        return await receive(form.upload, form.upload.filename, path, site.settings.max_upload)
+        return await receive(form.upload, form.upload.part.filename, path, site.settings.max_upload)
     except BaseException as error:
         path.unlink(missing_ok=True)
         if isinstance(error, OSError):

@@ -25,11 +25,26 @@ _CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
+class FilePart:
+    """The file of an upload; where it ends the form must go on or end, or the rest of the file has not come."""
+
+    form: MultipartReader
+    part: BodyPartReader
+
+    async def read_chunk(self, size: int) -> bytes:
+        """Return the next bytes, none at the end; ValueError if the form was cut off."""
+        chunk = await self.part.read_chunk(size)
+        if not chunk:
+            await self.form.next()
+        return chunk
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
     """The fields of a form, those before the file of an upload, which is read later."""
 
     fields: Mapping[str, list[str]] = field(default_factory=dict)
-    upload: BodyPartReader | None = None
+    upload: FilePart | None = None
     is_multipart: bool = False
 
     def get(self, name: str) -> str | None:
@@ -140,7 +155,7 @@ async def _read_multipart(reader: MultipartReader) -> Form:
         if not isinstance(part, BodyPartReader):
             raise ValueError("a part has parts")  # noqa: TRY004 - a broken form
         if part.name == "file":
-            return Form(fields, part, is_multipart=True)
+            return Form(fields, FilePart(reader, part), is_multipart=True)
         value = b""
         while chunk := await part.read_chunk(_FIELD_BYTES):
             value += chunk

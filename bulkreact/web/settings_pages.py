@@ -13,7 +13,7 @@ from bulkreact.web.audit_events import record
 from bulkreact.web.job_pages import html
 from bulkreact.web.page_request import Visit
 from bulkreact.web.site import ConnectionTest, DoctorResult, Site
-from bulkreact.web.uploads import CHUNK, too_large
+from bulkreact.web.uploads import read_chunks, too_large
 
 # More than proxies let through unless they are told to: nginx takes 1 MB.
 _TEST_BYTES = 2_000_000
@@ -31,11 +31,12 @@ async def show_settings(site: Site, visit: Visit) -> web.StreamResponse:
 
 async def test_connection(site: Site, visit: Visit) -> tuple[int, str]:
     """Take a file and throw it away, to see what a proxy in front of the server lets through."""
-    part, began, size = visit.form.upload, site.clock(), 0
-    while part and (chunk := await part.read_chunk(CHUNK)):
-        size += len(chunk)
-        if size > site.settings.max_upload:
-            raise too_large(site.settings.max_upload)
+    began, size = site.clock(), 0
+    if visit.form.upload:
+        async for chunk in read_chunks(visit.form.upload):
+            size += len(chunk)
+            if size > site.settings.max_upload:
+                raise too_large(site.settings.max_upload)
     await record(site, visit.actor, "settings", "connection tested")
     site.connection = ConnectionTest(iso_milliseconds(site.now()), size, site.clock() - began)
     return 200, f"{site.base}/settings"

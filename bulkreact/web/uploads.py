@@ -46,7 +46,7 @@ class ReceivedFile(Struct, frozen=True):
 class Chunks(Protocol):
     """The part of a request that has the file."""
 
-    async def read_chunk(self, size: int = ...) -> bytes:
+    async def read_chunk(self, size: int) -> bytes:
         """Return the next bytes, none at the end."""
         ...
 
@@ -93,7 +93,7 @@ async def receive(part: Chunks, given_name: str | None, path: Path, most: int) -
         raise bad_field("file", "No file was chosen. Choose one, then send it.")
     with path.open("xb") as file:
         size, digest = 0, sha256()
-        async for chunk in _chunks(part):
+        async for chunk in read_chunks(part):
             size += len(chunk)
             if size > most:
                 raise too_large(most)
@@ -116,7 +116,8 @@ def _sync(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-async def _chunks(part: Chunks) -> AsyncIterator[bytes]:
+async def read_chunks(part: Chunks) -> AsyncIterator[bytes]:
+    """Yield a file as it comes; RequestRefusedError if it stops coming."""
     while True:
         try:
             async with asyncio.timeout(SILENCE_SECONDS):

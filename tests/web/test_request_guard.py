@@ -276,6 +276,33 @@ async def test_an_upload_whose_sender_goes_away_leaves_no_word_in_the_log(
     assert (jobs, caplog.records) == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"%(form)s%(file)s\r\n--x--\r\n", 201),
+        (b'%(form)s%(file)s\r\n--x\r\nContent-Disposition: form-data; name="note"\r\n\r\nn\r\n--x--', 201),
+        (b"%(form)s%(file)s", 400),
+        (b"%(form)s%(file)s\r\n--", 400),
+        (b"%(form)s", 400),
+        (b"%(form)s%(file)s\r\n--y--\r\n", 400),
+    ],
+)
+async def test_a_file_is_whole_where_its_form_goes_on(tmp_path: Path, body: bytes, status: int) -> None:
+    async with serving_page(tmp_path) as page:
+        form = form_text(csrf=page.token, form_id=str(uuid4()))
+        response = await page.client.post(
+            f"{page.origin}/jobs",
+            data=body % {b"form": form, b"file": table(2)},
+            headers={
+                "Content-Type": "multipart/form-data; boundary=x",
+                "Accept": "application/json",
+                **page.headers,
+            },
+        )
+        left = list(page.site.folders.incoming.iterdir())
+    assert (response.status, left) == (status, [])
+
+
 async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
     for part in parts:
         yield part
