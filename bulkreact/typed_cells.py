@@ -12,6 +12,7 @@ from bulkreact.models import CellType, ColumnType, TypedCell
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 # So few digits are exact.
 _SHORT_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{0,3}[1-9])?(?<!-0)")
+_SHORT_NUMBERS = re.compile(rf"(?:{_SHORT_NUMBER.pattern}\n)*")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _DATE_LENGTH = 10
 _TRUTH_VALUES = {"TRUE": "1", "FALSE": "0"}
@@ -32,6 +33,11 @@ def format_number(value: str) -> str:
         return value
     number = float(value)
     return str(int(number)) if number.is_integer() and abs(number) < _EXACT else repr(number)
+
+
+def are_short_numbers(values: Sequence[str]) -> bool:
+    """Return whether all values, as most in a column of prices, are numbers as they would be typed."""
+    return bool(_SHORT_NUMBERS.fullmatch("".join([f"{value}\n" for value in values])))
 
 
 def format_date(value: str, *, counts_from_1904: bool) -> str:

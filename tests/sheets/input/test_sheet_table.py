@@ -36,7 +36,7 @@ STORED = (
     ("str", 0, "TRUE"),
 )
 
-TypedRow = tuple[int, list[str], list[TypedCell]]
+TypedRow = tuple[int, tuple[str, ...], list[TypedCell]]
 
 
 @pytest.fixture(autouse=True, params=[150, 1 << 18], ids=["plain", "parsed"], scope="module")
@@ -95,7 +95,7 @@ def test_rows_have_the_types_of_their_cells_whatever_their_order_and_chunks(
 ) -> None:
     numbered = list(enumerate(rows, 2))
     expected = [
-        (number - 1, [cell for cell, _ in cells], [typed for _, typed in cells])
+        (number - 1, tuple(cell for cell, _ in cells), [typed for _, typed in cells])
         for number, cells in ((number, [expect(cell) for cell in (*row, None)[:3]]) for number, row in numbered)
         if any(cell for cell, _ in cells)
     ]
@@ -134,8 +134,8 @@ def test_a_column_whose_first_cell_is_far_below_is_seen_in_time(monkeypatch: pyt
     assert table.is_wider
     head, rows, table = read(content, frozenset(table.columns))
     assert not table.is_wider
-    assert head.header == ["a", "b", ""]
-    assert [cells for _, cells, _ in rows[-2:]] == [["5", "12.5", ""], ["5", "12.5", "2026-03-01"]]
+    assert head.header == ("a", "b", "")
+    assert [cells for _, cells, _ in rows[-2:]] == [("5", "12.5", ""), ("5", "12.5", "2026-03-01")]
 
 
 def test_types_change_only_where_a_cell_has_another_one() -> None:

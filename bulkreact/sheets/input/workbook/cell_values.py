@@ -1,7 +1,6 @@
 """Reads what a workbook stores for the cells of a row: their texts, and what they are besides text. No I/O."""
 
-from collections.abc import Callable, Sequence
-from operator import itemgetter
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from bulkreact import typed_cells
@@ -37,7 +36,7 @@ class RowShape:
     """The columns of a row's cells that have values, in order, and what they are; most rows of a table have the same.
 
     ``types`` say how each cell is stored, and its number format. ``column_types`` are those of numbers, dates and truth
-    values, ``text_columns`` the columns of texts.
+    values, ``text_columns`` the columns of texts. ``arranged`` has for each column of the sheet the index of its cell.
     """
 
     def __init__(self, columns: Sequence[int], types: Sequence[tuple[str, str | int]]) -> None:
@@ -45,10 +44,10 @@ class RowShape:
         self.by_type: dict[str, list[int]] = {}
         self.column_types: list[ColumnType] = []
         self.text_columns: list[int] = []
-        # For a cell that is missing there is an empty text behind the others.
-        indexes = [len(columns)] * (columns[-1] + 1 if columns else 0)
+        # For a cell that is missing there are empty texts behind the others.
+        self.arranged = [len(columns)] * (columns[-1] + 1 if columns else 0)
         for index, (column, (stored, number_format)) in enumerate(zip(columns, types, strict=True)):
-            indexes[column] = index
+            self.arranged[column] = index
             name, kind = _classify(stored, number_format)
             self.by_type.setdefault(name, []).append(index)
             if kind is None:
@@ -57,7 +56,6 @@ class RowShape:
                 has_format = name != "d" or is_date(number_format) or is_duration(number_format)
                 shown = number_format if has_format else _DATE_FORMAT
                 self.column_types.append(ColumnType(column, kind, shown))
-        self.arrange = None if indexes == [*range(len(columns))] else itemgetter(*indexes)
 
 
 class CellReader:
@@ -74,44 +72,49 @@ class CellReader:
             "text": resolve_escapes,
         }
 
-    def read(self, shape: RowShape, values: list[str]) -> tuple[list[str], list[TypedCell]]:
-        """Return the texts from the first column of the sheet on, and the typed cells that their texts do not describe."""
-        others: list[TypedCell] = []
-        for name, indexes in shape.by_type.items():
-            if name == "s":
-                self._read_shared(indexes, values)
-            elif name in self._dates:
-                others += self._read_dates(shape, indexes, values, name)
-            else:
-                read = self._readers[name]
-                for index in indexes:
-                    values[index] = read(values[index])
-        if shape.arrange is None:
-            return values, others
-        values.append("")
-        return list(shape.arrange(values)), others
+    def read(self, shape: RowShape, rows: Sequence[Sequence[str]]) -> Iterator[tuple[tuple[str, ...], list[TypedCell]]]:
+        """Yield the texts of rows from the first column of the sheet on, and the typed cells that these do not describe.
 
-    def _read_shared(self, indexes: Sequence[int], values: list[str]) -> None:
-        shared = self._shared
-        try:
+        They are read column by column, which takes half as long as row by row.
+        """
+        columns: list[Sequence[str]] = list(zip(*rows, strict=True))
+        others: list[list[TypedCell]] = [[] for _ in rows]
+        for name, indexes in shape.by_type.items():
             for index in indexes:
-                if value := values[index]:
-                    number = int(value)
-                    values[index] = shared[number if number >= 0 else len(shared)]
+                if name == "s":
+                    columns[index] = self._read_shared(columns[index])
+                elif name in self._dates:
+                    columns[index] = self._read_dates(shape, index, columns[index], self._dates[name], others)
+                elif name != "n" or not typed_cells.are_short_numbers(columns[index]):
+                    columns[index] = list(map(self._readers[name], columns[index]))
+        columns.append([""] * len(rows))
+        return zip(zip(*(columns[index] for index in shape.arranged), strict=True), others, strict=True)
+
+    def _read_shared(self, values: Sequence[str]) -> list[str]:
+        # A number below zero would count from the end.
+        shared = () if "-" in "".join(values) else self._shared
+        try:
+            return [shared[int(value)] if value else "" for value in values]
         except (ValueError, IndexError):
             raise damage_error("a cell has a text that is missing") from None
 
-    def _read_dates(self, shape: RowShape, indexes: Sequence[int], values: list[str], name: str) -> list[TypedCell]:
-        """Put texts for dates or durations into the values; return those that are stored with more than the text says."""
-        others = []
-        dates = self._dates[name]
-        for index in indexes:
-            values[index], stored = dates[values[index]]
-            if stored:
-                column = shape.columns[index]
-                kind = next(kind for kind in shape.column_types if kind.column == column)
-                others.append(TypedCell(column, stored, kind.number_format))
-        return others
+    def _read_dates(
+        self,
+        shape: RowShape,
+        index: int,
+        values: Sequence[str],
+        dates: "_Cache[tuple[str, str]]",
+        others: Sequence[list[TypedCell]],
+    ) -> Sequence[str]:
+        """Return texts for dates or durations; add what is stored with more than the text says to the others of its row."""
+        column = shape.columns[index]
+        texts, stored = zip(*map(dates.__getitem__, values), strict=True)
+        if any(stored):
+            kind = next(kind for kind in shape.column_types if kind.column == column)
+            for value, cells in zip(stored, others, strict=True):
+                if value:
+                    cells.append(TypedCell(column, value, kind.number_format))
+        return texts
 
     def _read_date(self, value: str) -> tuple[str, str]:
         return self._with_stored(value, typed_cells.format_date(value, counts_from_1904=self._counts_from_1904))

@@ -41,7 +41,7 @@ class _Reader:
     def read(self, block: bytes) -> None:
         """Read a block."""
         text = decode_plain(block) if self._is_between_texts and self._parser.hides_nothing else None
-        if text is None or "<!" in text or "<?" in text or not self._read_plain(text):
+        if text is None or not self._read_plain(text):
             self._parser.feed(block)
 
     def finish(self) -> None:

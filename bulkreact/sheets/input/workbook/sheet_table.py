@@ -3,13 +3,13 @@
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from operator import lt
 
 from msgspec.json import Decoder, encode
 
 from bulkreact.errors import RefusalCode, RefusalFacts
 from bulkreact.models import ColumnType, TypedCell
 from bulkreact.sheets.input.read_limits import ReadLimits
-from bulkreact.sheets.input.workbook.cell_values import RowShape
 from bulkreact.sheets.input.workbook.column_types import ColumnTypes
 from bulkreact.sheets.input.workbook.sheet_parser import MOST_COLUMNS, ColumnWidth
 from bulkreact.sheets.input.workbook.sheet_rows import SheetRow, SheetRows
@@ -38,11 +38,9 @@ class SheetTable:
         self._hidden_choice = job.hidden
         self._hidden: list[int] = []
         self._extent = _Extent(choice.sheet, job.limits)
-        # The columns of rows with a shape that may yet have to be added.
-        self._unused: dict[RowShape, list[int]] = {}
         self._range: tuple[int, int] | None = None
         self._types = ColumnTypes(0, 0)
-        self._header: list[str] = []
+        self._header: tuple[str, ...] = ()
         self._pending: list[SheetRow] = []
         self._pending_size = 0
         self._chunks: list[bytes] = []
@@ -50,13 +48,12 @@ class SheetTable:
     def read(self, rows: SheetRows) -> Iterator[Reply | bytes]:
         """Return the header and the chunks of a sheet; WorkbookRefusedError or UnreadableError if it has no such table."""
         header_row = self._choice.header_row
-        for row in rows:
-            self._extent.add(row)
-            if row.number == header_row:
-                self._header = row.cells
-                self._use([index for index, name in enumerate(row.cells) if name.strip()])
-            elif row.number > header_row and has_content(row.cells):
-                self._add(row)
+        for batch in rows.batches():
+            self._extent.add(batch)
+            if header := [row.cells for row in batch if row.number == header_row]:
+                self._header = header[0]
+                self._use([index for index, name in enumerate(self._header) if name.strip()])
+            self._add([row for row in batch if row.number > header_row and has_content(row.cells)])
         self._extent.check()
         self._check_hidden()
         self._flush()
@@ -70,24 +67,23 @@ class SheetTable:
         yield from self._chunks if self._extent.is_in_order else _sort(self._chunks)
         yield Rows([], [], [], [], {})
 
-    def _add(self, row: SheetRow) -> None:
-        if row.is_hidden and self._hidden_choice != "include":
-            self._hidden.append(row.number)
-            return
-        unused = self._unused.get(row.shape)
-        if unused is None:
-            unused = self._unused[row.shape] = [column for column in row.shape.columns if column not in self.columns]
-        if unused:
-            self._use([column for column in unused if row.cells[column].strip()])
-        self._pending.append(row)
-        self._pending_size += text_length(row.cells, self._limits) + len(row.cells)
-        if self._pending_size > _CHUNK_SIZE:
-            self._flush()
+    def _add(self, rows: Sequence[SheetRow]) -> None:
+        if self._hidden_choice != "include" and (hidden := [row.number for row in rows if row.is_hidden]):
+            self._hidden += hidden
+            rows = [row for row in rows if not row.is_hidden]
+        for shape in {row.shape for row in rows}:
+            if unused := [column for column in shape.columns if column not in self.columns]:
+                alike = [row.cells for row in rows if row.shape is shape]
+                self._use([column for column in unused if any(cells[column].strip() for cells in alike)])
+        for row in rows:
+            self._pending.append(row)
+            self._pending_size += text_length(row.cells, self._limits) + len(row.cells)
+            if self._pending_size > _CHUNK_SIZE:
+                self._flush()
 
     def _use(self, columns: Sequence[int]) -> None:
         if columns:
             self.columns.update(columns)
-            self._unused = {}
             first, end = self._range or (min(columns), max(columns) + 1)
             self.is_wider |= min(columns) < first or max(columns) >= end
 
@@ -102,13 +98,14 @@ class SheetTable:
             self._chunks.append(encode(self._chunk(pending, *self._range)))
 
     def _chunk(self, pending: Sequence[SheetRow], first: int, end: int) -> Rows:
-        chunk = Rows([], [], [], [], {})
+        chunk = Rows([row.number for row in pending], [_cut(row.cells, first, end) for row in pending], [], [], {})
         indexes: dict[tuple[ColumnType, ...], int] = {}
+        types, index = None, 0
         for row in pending:
-            types = self._types.update(row.shape, row.cells)
-            chunk.numbers.append(row.number)
-            chunk.types.append(indexes.setdefault(types, len(indexes)))
-            chunk.cells.append(_cut(row.cells, first, end) if first or len(row.cells) != end else row.cells)
+            before, types = types, self._types.update(row.shape, row.cells)
+            if types is not before:
+                index = indexes.setdefault(types, len(indexes))
+            chunk.types.append(index)
             if row.others:
                 chunk.others[row.number] = [_shift(cell, first) for cell in row.others if first <= cell.column < end]
         chunk.column_types.extend(indexes)
@@ -138,20 +135,17 @@ class _Extent:
         self._first_column = MOST_COLUMNS
         self._values = 0
 
-    def add(self, row: SheetRow) -> None:
-        """Take note of a row."""
-        filled = row.shape.columns
-        if not filled:
-            return
-        self._numbers.append(row.number)
+    def add(self, rows: Sequence[SheetRow]) -> None:
+        """Take note of rows, each of which has a value."""
+        numbers = [row.number for row in rows]
+        self.is_in_order = self.is_in_order and all(map(lt, [self._last_row, *numbers], numbers))
+        self._numbers.extend(numbers)
         self._limits.check_rows(len(self._numbers))
-        if row.number > self._last_row:
-            self._last_row = row.number
-        else:
-            self.is_in_order = False
-        self._values += len(filled)
-        self._first_column = min(self._first_column, filled[0])
-        self._last_column = max(self._last_column, filled[-1])
+        self._last_row = max(self._last_row, *numbers)
+        filled = [row.shape.columns for row in rows]
+        self._values += sum(map(len, filled))
+        self._first_column = min(self._first_column, *(columns[0] for columns in filled))
+        self._last_column = max(self._last_column, *(columns[-1] for columns in filled))
 
     def check(self) -> None:
         """Refuse a sheet with a cell far away from the others, with a row that occurs twice, or with too many cells."""
@@ -189,9 +183,11 @@ def has_content(cells: Sequence[str]) -> bool:
     return any(map(str.strip, cells))
 
 
-def _cut(cells: list[str], first: int, end: int) -> list[str]:
+def _cut(cells: tuple[str, ...], first: int, end: int) -> tuple[str, ...]:
     """Return the cells of some columns; missing ones are empty."""
-    return cells[first:end] + [""] * (end - max(first, len(cells)))
+    if not first and len(cells) == end:
+        return cells
+    return cells[first:end] + ("",) * (end - max(first, len(cells)))
 
 
 def _shift(cell: TypedCell, first: int) -> TypedCell:
@@ -210,7 +206,7 @@ def _widths_of(widths: Sequence[ColumnWidth], first: int, end: int) -> list[floa
 def _sort(chunks: Sequence[bytes]) -> Iterator[Rows]:
     """Yield the rows of a sheet whose rows are in another order, in one chunk."""
     ordered = Rows([], [], [], [], {})
-    rows: list[tuple[int, list[str], int]] = []
+    rows: list[tuple[int, tuple[str, ...], int]] = []
     for chunk in map(Decoder(Rows).decode, chunks):
         types = [index + len(ordered.column_types) for index in chunk.types]
         rows += zip(chunk.numbers, chunk.cells, types, strict=True)

@@ -24,7 +24,7 @@ class SheetHead(msgspec.Struct, frozen=True):
     """The first rows of a sheet that have content, with their numbers, counted from 0."""
 
     sheet: str
-    rows: list[tuple[int, list[str]]]
+    rows: list[tuple[int, tuple[str, ...]]]
 
 
 class Heads(msgspec.Struct, frozen=True, tag=True):
@@ -47,7 +47,7 @@ class TableHead(msgspec.Struct, frozen=True, tag=True):
     ``widths`` are those of its columns, in characters, as far as the sheet has some.
     """
 
-    header: list[str]
+    header: tuple[str, ...]
     first_column: int
     merged: list[MergedRange]
     widths: list[float | None]
@@ -61,7 +61,7 @@ class Rows(msgspec.Struct, frozen=True, tag=True):
     """
 
     numbers: list[int]
-    cells: list[list[str]]
+    cells: list[tuple[str, ...]]
     types: list[int]
     column_types: list[tuple[ColumnType, ...]]
     others: dict[int, list[TypedCell]]
