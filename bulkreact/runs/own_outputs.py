@@ -95,7 +95,7 @@ def _workbook_records(path: Path, count: int) -> list[list[str]]:
         heads = WorkbookReader(path, str(path), job).heads
     except FileRefusedError:
         return []
-    return [cells for _, cells in heads[0].rows]
+    return [list(cells) for _, cells in heads[0].rows]
 
 
 def _has(*patterns: bytes) -> Callable[[Path], bool]:
