@@ -191,6 +191,20 @@ def test_rows_that_are_shorter_than_the_header_are_never_read_shifted(
     assert "Look for a header with a comma in it: put quotation marks around it." in message
 
 
+@pytest.mark.parametrize("length", [0, 1, 3, 40])
+def test_the_rest_of_a_row_with_line_breaks_is_never_read_shifted(tmp_path: Path, length: int) -> None:
+    ids = row(guid(1))
+    line = f"Acme,{','.join(ids)},{guid(9)}"
+    for begin in range(len(line) + 1):
+        end = begin + length
+        lines = [line[:begin], line[begin:end], line[end:]]
+        path = save(tmp_path, "\n".join([f'"Name, legal",{IDS},Order', f"Acme,{','.join(row(guid(2)))},", *lines, ""]))
+        try:
+            assert {*targets(take(path)[1])} <= {ids, row(guid(2)), None}
+        except InputRefusedError as error:
+            assert any(f"row {number} has" in str(error) for number in (4, 5))
+
+
 def test_a_kind_is_not_read_shifted_either(tmp_path: Path) -> None:
     ids = ",".join(row(guid(1)))
     assert "row 2 has 5 cells" in refusal(save(tmp_path, f"{IDS},Name, legal,kind\n{ids},Acme,subscription\n"))

@@ -88,6 +88,8 @@ class _RecordScanner:
         # Those with content; and the characters of the lines that belong to the record being read.
         self._filled = self._length = 0
         self._header: Sequence[str] = ()
+        # The last of the short records without their ids, and how many cells they have if they are one.
+        self._broken, self._broken_cells = 0, 0
         self._short_rows = ShortRows((), HeaderRule())
 
     def scan_to_header(self, rule: HeaderRule) -> tuple[FoundHeader | None, list[tuple[int, Sequence[str]]]]:
@@ -132,7 +134,7 @@ class _RecordScanner:
         self._filled += sum(map(bool, map(str.strip, lines, repeat(blank))))
         self._note_size(len(lines), width, max(map(len, lines)))
         if width > named or (self._short_rows.possible and min(counts) + 1 < named):
-            for number, line in enumerate(lines, self.records + 1):
+            for number, line in enumerate(lines, self.records - len(lines) + 1):
                 self._check(number, line.split(self._delimiter))
         self.last = lines[-1].split(self._delimiter)
 
@@ -175,11 +177,11 @@ class _RecordScanner:
     def _check(self, number: int, record: Sequence[str]) -> None:
         """Note which columns a wide record uses; FileRefusedError for a short one that can be read in two ways."""
         named = len(self._header)
-        if self._short_rows.possible and self.is_short(record) and self._short_rows.is_ambiguous(record):
+        if self._short_rows.possible and (self._completes_broken(number, record) or self._is_ambiguous(record)):
             problem = (
                 f"{self._name}: row {number} has {plural(len(record), 'cell')}, fewer than the {named} of the header, and its "
                 "ids may belong to other columns than those above them. Look for a header with a comma in it: put "
-                "quotation marks around it."
+                "quotation marks around it. Or look for a line break inside a row."
             )
             header = ", ".join(map(repr, self._header))[:500]
             raise FileRefusedError(f"{problem} The header has: {header}.", public=problem)
@@ -187,3 +189,17 @@ class _RecordScanner:
             if record[column - 1].strip():
                 self.used = column
                 break
+
+    def _is_ambiguous(self, record: Sequence[str]) -> bool:
+        return self.is_short(record) and self._short_rows.is_ambiguous(record)
+
+    def _completes_broken(self, number: int, record: Sequence[str]) -> bool:
+        """Return whether a record and those before it, which lack their ids, look like one with line breaks in it."""
+        before = self._broken_cells if self._broken == number - 1 else 0
+        if not any(map(str.strip, record)):
+            self._broken, self._broken_cells = number, before
+            return False
+        cells = len(record) + max(0, before - 1)
+        lacks_ids = self.is_short(record) and self._short_rows.lacks_ids(record)
+        self._broken, self._broken_cells = (number, cells) if lacks_ids else (0, 0)
+        return before > 0 and len(record) < cells == len(self._header)

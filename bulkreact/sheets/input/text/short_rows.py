@@ -47,6 +47,11 @@ class ShortRows:
             }
         return any(shift for shift, _ in states)
 
+    def lacks_ids(self, cells: Sequence[str]) -> bool:
+        """Return whether a row lacks an id that every row has."""
+        required = [index for index, column in self._columns if column not in _MAY_BE_BLANK]
+        return any(not count_guids("".join(cells[index : index + 1])) for index in required)
+
 
 def _is_plausible(column: str, cell: str, *, may_be_blank: bool) -> bool:
     if column in _MAY_BE_BLANK and not cell.strip():
