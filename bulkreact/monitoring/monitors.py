@@ -4,16 +4,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum, auto
-from itertools import islice
 from pathlib import Path
 from traceback import extract_tb
 
 from msgspec import Struct, field
 
 from bulkreact import __version__
-from bulkreact.batch.journal.reading import JournalReader, RowIds
+from bulkreact.batch.journal.reading import JournalReader
+from bulkreact.batch.journal.row_pages import PageRow, RowFilter
 from bulkreact.errors import EXIT_SUCCESS
-from bulkreact.models import ResultRow
 from bulkreact.monitoring import prometheus, webhooks
 from bulkreact.monitoring.prometheus import CommandResult, Metric
 from bulkreact.monitoring.webhooks import Notification, NotifyTargets
@@ -109,9 +108,8 @@ class Notifier(Struct, frozen=True):
         """Return the rows that need attention, or all if requested, up to the maximum."""
         with JournalReader(run.run_folder) as journal:
             column = name_column(journal.metadata)
-            rows = zip(journal.result_rows(), journal.row_ids(), strict=True)
-            chosen = (_row_to_dict(row, ids, column) for row, ids in rows if self.all_rows or row.needs_attention)
-            return {"rows" if self.all_rows else "failed_rows": list(islice(chosen, _MAX_ROWS))}
+            rows = journal.result_page(RowFilter(well=None if self.all_rows else False), after=0, limit=_MAX_ROWS)
+            return {"rows" if self.all_rows else "failed_rows": [_row_to_dict(row, column) for row in rows]}
 
     def _write(self, path: Path, end: CommandEnd) -> None:
         folders = frozenset(run.run_folder for run in end.runs)
@@ -137,8 +135,9 @@ class Notifier(Struct, frozen=True):
             )
 
 
-def _row_to_dict(row: ResultRow, ids: RowIds, name_index: int | None) -> dict[str, object]:
-    call = row.outcome.call
+def _row_to_dict(page_row: PageRow, name_index: int | None) -> dict[str, object]:
+    row, call = page_row.result, page_row.result.outcome.call
+    ids = (page_row.customer_id, page_row.subscription_id, page_row.entitlement_id)
     names = ("customer_id", "subscription_id", "entitlement_id")
     customer_name = "" if name_index is None else format_customer_name(row.cells[name_index])
     return {
@@ -146,7 +145,8 @@ def _row_to_dict(row: ResultRow, ids: RowIds, name_index: int | None) -> dict[st
         "status": row.outcome.status.value,
         "http_status": call.answer.http_status if call else None,
         "error_code": row.outcome.code,
-        **dict(zip(names, ids, strict=True)),
+        # An invalid row has none.
+        **(dict(zip(names, ids, strict=True)) if any(ids) else dict.fromkeys(names)),
         **({"customer_name": customer_name} if customer_name else {}),
         "request_id": call.request_id if call else row.request_id,
         "correlation_id": call.correlation_id if call else "",

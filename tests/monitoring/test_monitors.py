@@ -225,6 +225,15 @@ def test_the_ids_of_all_rows_are_posted_when_asked_for(program: Program, partner
     ]
 
 
+def test_an_invalid_row_is_posted_without_ids(program: Program, partner: Partner, receiver: Receiver) -> None:
+    write_csv(program.folder / "input.csv", [row(guid(1)), row("no GUID")])
+    hook = ("--notify-url", receiver.url)
+    assert program("run", "input.csv", "--base-url", partner.base_url, *FAST, *hook).code == 1
+    (line,) = json.loads(receiver.body("/"))["failed_rows"]
+    names = ("row", "status", "customer_id", "subscription_id", "entitlement_id", "request_id")
+    assert [line[name] for name in names] == [3, "invalid", None, None, None, ""]
+
+
 def test_a_teams_card_has_the_line_and_the_counts(program: Program, partner: Partner, receiver: Receiver) -> None:
     process = run(program, partner, ["a", 800111], "--notify-url", receiver.url, "--notify-format", "teams")
     content = receiver.content("/")

@@ -55,14 +55,11 @@ WHERE status = 'unknown' AND latest.id = (SELECT max(id) FROM outcomes WHERE ord
 # Ordinals are consecutive.
 _ROW_COUNT = "SELECT coalesce(max(ordinal), 0) FROM rows"
 _HAS_FINISHED = "SELECT EXISTS (SELECT 1 FROM sessions WHERE state = 'finished' AND command <> 'verify')"
-_IDS = "SELECT customer_id, subscription_id, entitlement_id FROM rows ORDER BY ordinal"
 
 _OPERATOR = "SELECT name FROM operators ORDER BY session DESC LIMIT 1"
 # A run of an earlier version has no such table.
 _HAS_OUTAGES = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'outages')"
 _OUTAGES = "SELECT since, ended_at, next_probe_at, probes, cause FROM outages ORDER BY session, since"
-
-RowIds = tuple[str | None, str | None, str | None]
 
 
 class UnknownCount(Struct, frozen=True):
@@ -115,10 +112,6 @@ class JournalReader:
     def latest_session(self, *, sending: bool = True) -> SessionRecord | None:
         """Return the latest session that sent rows, or with ``sending=False`` the latest of any kind."""
         return latest_session(self.connection, sending=sending)
-
-    def row_ids(self) -> Iterator[RowIds]:
-        """Yield the customer, subscription and entitlement of every row, in input order; None for an invalid one."""
-        yield from self.connection.execute(_IDS)
 
     def customer_cells(self, column: int | None, customers: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Yield customers with the first cell of each in a column that is not blank."""
