@@ -18,6 +18,7 @@ from bulkreact.sheets.output.xlsx_writer import writing
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web import processes
 from bulkreact.web.downloads import PLAN_NAME, PROBLEMS
+from bulkreact.web.file_wording import name_fields
 from bulkreact.web.folders import INPUT_FOLDER, JobFolders
 from bulkreact.web.jobs import Happening, JobEvent, JobState, WebJob
 from bulkreact.web.plan_file import FileCheck, FileRefusal, PlanFile, drop_unfit, find_wrong_cells, reading_arguments
@@ -181,8 +182,8 @@ def _read_plan(folder: Path) -> PlanFile | None:
         return None
     # Where the server keeps the file is nothing to its sender.
     kept_in = f"{folder / INPUT_FOLDER}{os.sep}"
-    refused = plan.refused and replace(plan.refused, message=plan.refused.message.replace(kept_in, ""))
-    return replace(plan, remarks=[remark.replace(kept_in, "") for remark in plan.remarks], refused=refused)
+    refused = plan.refused and replace(plan.refused, message=name_fields(plan.refused.message.replace(kept_in, "")))
+    return replace(plan, remarks=[name_fields(remark.replace(kept_in, "")) for remark in plan.remarks], refused=refused)
 
 
 def read_digest(folder: Path) -> str:

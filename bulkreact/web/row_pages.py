@@ -1,7 +1,7 @@
 """The rows of jobs and of runs, a page at a time."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from bulkreact.web.page_request import LARGEST, Visit
 from bulkreact.web.refusals import bad_field
 from bulkreact.web.row_views import checked_row, result_row
 from bulkreact.web.site import Site
+from bulkreact.web.texts import advise_here
 from bulkreact.web.views import Document
 
 _PER_PAGE, _MOST_PER_PAGE = 50, 500
@@ -28,19 +29,26 @@ async def job_rows(site: Site, visit: Visit, job: WebJob, *, show: str = "all") 
     """Return a page of the rows of a job: of its run, or of its file before there is one."""
     if job.run_id and (site.settings.reports / job.run_id).is_dir():
         folder = site.folders.version(job.number, job.version)
-        return await run_rows(site, visit, job.run_id, show=show, checked_in=folder)
+        return await run_rows(site, visit, job.run_id, show=show, checked_in=folder, advise=advise_here)
     if job.retry_of and (parent := await asyncio.to_thread(site.store.job, job.retry_of)):
         # Until its own run is there it has the rows of the other one.
-        return await run_rows(site, visit, parent.run_id or "", show="attention")
+        return await run_rows(site, visit, parent.run_id or "", show="attention", advise=advise_here)
     return await _checked_rows(site, visit, job)
 
 
 async def run_rows(
-    site: Site, visit: Visit, run_id: str, *, show: str = "all", checked_in: Path | None = None
+    site: Site,
+    visit: Visit,
+    run_id: str,
+    *,
+    show: str = "all",
+    checked_in: Path | None = None,
+    advise: Callable[[str], str] = str,
 ) -> Document:
     """Return a page of the rows of a run; ``show`` is what the address does not say.
 
-    What is wrong with cells is in the folder where the file was checked.
+    What is wrong with cells is in the folder where the file was checked. ``advise`` puts advice into the words of those
+    who read it.
     """
     show = visit.query("show") or show
     if show not in _AFTER_RUN:
@@ -56,7 +64,11 @@ async def run_rows(
             page = journal.result_page(row_filter, after=after, limit=per + 1)
         failed_file = failed_file_in(folder)
         problems = _problems(checked_in, [row.ordinal for row in page if row.result.outcome.status is Status.INVALID])
-        return [(row.ordinal, result_row(row, header, failed_file, problems.get(row.ordinal, ()))) for row in page]
+        documents = [result_row(row, header, failed_file, problems.get(row.ordinal, ())) for row in page]
+        return [
+            (row.ordinal, document | {"advice": advise(str(document["advice"]))})
+            for row, document in zip(page, documents, strict=True)
+        ]
 
     rows: list[tuple[int, Document]] = []
     with suppress(JournalUnreadableError, OSError):

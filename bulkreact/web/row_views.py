@@ -44,7 +44,7 @@ def checked_row(row: KeptRow, header: Sequence[str]) -> Document:
 
 
 def result_row(row: PageRow, header: Sequence[str], failed_file: str, problems: Sequence[RowProblem]) -> Document:
-    """Return a row with its outcome; its advice names the file in which it can be corrected."""
+    """Return a row with its outcome; its advice names the file in which it can be corrected, and commands."""
     result = dict(zip(RESULT_COLUMNS, result_cells(row.result, failed_file)[-len(RESULT_COLUMNS) :], strict=True))
     call = row.result.outcome.call
     return {

@@ -17,6 +17,7 @@ from bulkreact.web.processes import ChildProcess
 from bulkreact.web.refusals import RequestRefusedError, describe_problem
 from bulkreact.web.search_records import Search, SearchRecords, SearchState
 from bulkreact.web.serve_settings import ServeSettings
+from bulkreact.web.texts import advise_here
 
 _MOST_WAITING = 20
 _LOOK_EVERY = 0.5
@@ -155,7 +156,7 @@ class Searches:
             state = SearchState.STOPPED if self._is_stopping(number) else SearchState.FAILED
             discovery_file.write(records.partial(number), self._stored(search))
         found = summarize_found(records.found(number), self._now())
-        message = records.read_log(number) if state is not SearchState.STOPPED else ""
+        message = advise_here(records.read_log(number)) if state is not SearchState.STOPPED else ""
         if state is SearchState.FAILED and not message:
             message = f"Its process has ended with exit code {code}."
         records.change(number, state, self._time(), found=found, message=message)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, EXIT_SUCCESS, EXIT_TERMINATED
 from bulkreact.models import Status
 from bulkreact.partnercenter.error_codes import page_advice
+from bulkreact.web.file_wording import FIELDS
 from bulkreact.web.jobs import JobActivity, JobState, StopCause, WebJob
 from bulkreact.wording import estimate_duration, plural
 
@@ -47,21 +48,7 @@ CAUSES: dict[StopCause, str] = {
     StopCause.BUSY: "Another process has this run. Nothing was sent.",
     StopCause.OUTAGE: "Partner Center was down for too long. It can be continued.",
 }
-OPTIONS: dict[str, str] = {
-    "kind": "What comes back",
-    "customer_id": "Column of customer ids",
-    "subscription_id": "Column of subscription ids",
-    "entitlement_id": "Column of entitlement ids",
-    "kind_column": "Column of what comes back",
-    "sheet": "Sheet",
-    "delimiter": "Delimiter",
-    "encoding": "Encoding",
-    "hidden_rows": "Hidden rows",
-    "restore_auto_renew": "Switch auto-renew on again",
-    "order": "Order",
-    "verify": "Watch until active",
-    "all_failed": "Also rows that failed for good are sent again",
-}
+OPTIONS = {**FIELDS, "all_failed": "Also rows that failed for good are sent again"}
 FILES: dict[str, str] = {
     "input": "as it was uploaded",
     "plan.json": "what the check has found, for programs",

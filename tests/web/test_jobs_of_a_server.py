@@ -47,6 +47,7 @@ async def test_a_file_is_run_to_its_results(tmp_path: Path) -> None:
         failed = await page.json(f"/api/jobs/{number}/rows?status=failed")
         invalid = await page.json(f"/api/jobs/{number}/rows?status=invalid")
         found = await page.json(f"/api/jobs/{number}/rows?q=customer+2")
+        elsewhere = await page.json(f"/runs/{job['run']['id']}/rows?status=invalid")
         live = await page.json(f"/api/jobs/{number}/live")
         summary = await page.json(f"/jobs/{number}/files/summary.json")
     assert (job["state"], job["run"]["exit_code"]) == ("finished", 1)
@@ -54,6 +55,8 @@ async def test_a_file_is_run_to_its_results(tmp_path: Path) -> None:
     assert "2 of 4 rows ended well" in text
     assert [(row["row"], row["code"]) for row in failed["rows"]] == [(4, "20002")]
     assert {problem["cell"] for row in invalid["rows"] for problem in row["problems"]} >= {"A5"}
+    advice = [page["rows"][0]["advice"] for page in (invalid, elsewhere)]
+    assert ["upload" in text for text in advice] == [True, False]
     assert [row["cells"]["name"] for row in found["rows"]] == ["Customer 2"]
     assert (live["settled"], live["well"], live["attention"]) == (4, 2, 2)
     assert (summary["run_id"], summary["state"]) == (job["run"]["id"], "finished")
@@ -93,6 +96,8 @@ async def test_what_is_replaced_or_read_in_another_way_is_checked_anew(tmp_path:
         read = await page.wait_for(number, "ready", "unusable")
         replaced = await page.upload(table(3), "new.csv", path=f"/jobs/{number}/file", version="2")
         ready = await page.wait_for(number, "ready", "unusable")
+    refusal = unusable["refused"]["message"]
+    assert ("Column of customer ids Kunde" in refusal, "--" in refusal) == (True, False)
     assert (unusable["state"], mapped.status, read["state"], replaced.status) == ("unusable", 200, "ready", 200)
     assert [(version["what"], version["valid"], version["invalid"]) for version in ready["versions"]] == [
         ("uploaded", None, None),
