@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from bulkreact.settings import URGENT_WITHIN
 from bulkreact.sheets.output.xlsx_writer import writing
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web import processes
+from bulkreact.web.background_tasks import BackgroundTasks
 from bulkreact.web.downloads import PLAN_NAME, PROBLEMS
 from bulkreact.web.file_wording import name_fields
 from bulkreact.web.folders import INPUT_FOLDER, JobFolders
@@ -65,7 +65,7 @@ class FileChecks:
         self._folders = folders
         self._now = now
         self._slots = asyncio.Semaphore(_AT_ONCE)
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._tasks = BackgroundTasks()
 
     def refuse_long_line(self) -> None:
         """Raise RequestRefusedError if too many files wait for their check."""
@@ -76,9 +76,7 @@ class FileChecks:
 
     def begin(self, job: WebJob) -> None:
         """Check the present version of a job as soon as it is its turn."""
-        task = asyncio.get_running_loop().create_task(self._try_to_check(job))
-        self._tasks[job.number] = task
-        task.add_done_callback(lambda _: self._tasks.pop(job.number, None))
+        self._tasks.begin(job.number, self._try_to_check(job))
 
     async def begin_again(self) -> None:
         """Check again what was being checked when the server ended."""
@@ -87,12 +85,7 @@ class FileChecks:
 
     async def close(self) -> None:
         """End the checks; the next server makes them again."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await self._tasks.close()
 
     async def _try_to_check(self, job: WebJob) -> None:
         try:

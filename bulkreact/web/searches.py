@@ -3,7 +3,6 @@
 import asyncio
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import datetime
 
 from bulkreact.batch.discovery.store import is_discovering, read_stored
@@ -12,6 +11,7 @@ from bulkreact.models import Discovered
 from bulkreact.sheets.output import discovery_file
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web import processes, run_watch
+from bulkreact.web.background_tasks import BackgroundTasks
 from bulkreact.web.found_rows import summarize_found
 from bulkreact.web.processes import ChildProcess
 from bulkreact.web.refusals import RequestRefusedError, describe_problem
@@ -35,7 +35,7 @@ class Searches:
         self._warn = warn
         self.records = SearchRecords(settings.data)
         self._turn = asyncio.Semaphore()
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._tasks = BackgroundTasks()
         self._begun: dict[int, ChildProcess | None] = {}
 
     def refuse_long_line(self) -> None:
@@ -47,11 +47,8 @@ class Searches:
 
     def begin(self, search: Search) -> None:
         """Search as soon as it is its turn, unless that was begun or is over."""
-        if not search.is_open or search.number in self._tasks:
-            return
-        task = asyncio.get_running_loop().create_task(self._try(search))
-        self._tasks[search.number] = task
-        task.add_done_callback(lambda _: self._tasks.pop(search.number, None))
+        if search.is_open and search.number not in self._tasks:
+            self._tasks.begin(search.number, self._try(search))
 
     async def begin_again(self) -> None:
         """Go on with what was open when the server ended."""
@@ -68,18 +65,12 @@ class Searches:
         search = await asyncio.to_thread(self.records.change, number, SearchState.STOPPING, self._time())
         await asyncio.to_thread(run_watch.ask_to_stop, self.records.control(number))
         if search.is_open and number not in self._begun:
-            if task := self._tasks.get(number):
-                task.cancel()
+            self._tasks.cancel(number)
             await asyncio.to_thread(self.records.change, number, SearchState.STOPPED, self._time())
 
     async def close(self) -> None:
         """Stop to look after the searches; their processes are left alone."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await self._tasks.close()
 
     def remove_old_files(self, limit: str) -> None:
         """Remove searches that ended before a time, but the newest one: no number is used again."""
