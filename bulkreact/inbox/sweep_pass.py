@@ -17,7 +17,7 @@ from bulkreact.inbox.outcomes import FileOutcome, FileResult
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
 from bulkreact.runs.beginning import InputSummary, describe_sending
-from bulkreact.runs.execution import RunJob, execute
+from bulkreact.runs.execution import execute
 from bulkreact.runs.input_reader import LoadedInput
 from bulkreact.runs.interruption import ShutdownRequest, deferring_signals, exit_code_of, preserving_handlers
 from bulkreact.runs.output_options import Output
@@ -26,6 +26,7 @@ from bulkreact.runs.partner_lock import hold_partner_lock
 from bulkreact.runs.preparation import Confirm
 from bulkreact.runs.reporter import Reporter
 from bulkreact.runs.result_files import WrittenResults
+from bulkreact.runs.run_job import RunJob
 from bulkreact.runs.run_record import Run
 from bulkreact.settings import Limits, Service
 from bulkreact.steady_clock import SteadyClock

@@ -1,18 +1,16 @@
 """Works on a run whose journal exists: sends its open rows or watches its accepted ones, and writes the results."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from bulkreact import __version__
 from bulkreact.atomic_write import PARTIAL, remove_abandoned
 from bulkreact.batch.environment import StopReason
 from bulkreact.batch.journal.journal import Journal
-from bulkreact.batch.journal.metadata import VERIFY
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.batch.journal.watched_rows import WATCHED
 from bulkreact.batch.run.session import RunSession, send_and_watch
@@ -32,9 +30,8 @@ from bulkreact.runs.beginning import describe_verifying
 from bulkreact.runs.handover import complete_handovers, hand_over
 from bulkreact.runs.naming_phase import naming_customers
 from bulkreact.runs.next_steps import continuing_step
-from bulkreact.runs.output_options import Output
-from bulkreact.runs.partner_connection import PartnerConnection
 from bulkreact.runs.result_files import ResultFiles, WrittenResults
+from bulkreact.runs.run_job import RunJob
 from bulkreact.runs.run_record import Run
 from bulkreact.runs.run_status import RunStatus, latest_run_status
 from bulkreact.runs.work_report import Activity
@@ -42,50 +39,6 @@ from bulkreact.sheets.output import results_csv
 from bulkreact.sheets.output.results_csv import RowCounts
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import describe_error, shell_quote
-
-
-class RunJob(Struct, frozen=True):
-    """What one command does with a run; ``notify`` is called when its files are written, before its end is recorded.
-
-    ``is_new``: this process has just made its journal, which needs no check. ``seen`` is the run as it was when its rows
-    were counted and confirmed. ``lifts_limit``: the rows that --limit left out are sent too.
-    """
-
-    folder: Path
-    command: str
-    connection: PartnerConnection
-    output: Output
-    notify: Callable[[WrittenResults], None] = lambda _: None
-    is_new: bool = False
-    seen: Run | None = None
-    lifts_limit: bool = False
-
-    @property
-    def sends_rows(self) -> bool:
-        """Return whether rows are sent, not only watched."""
-        return self.command != VERIFY
-
-    def resume_command(self, run: object) -> str:
-        """Return the command that continues this work, for a run as named on the command line."""
-        if not self.sends_rows:
-            return f"bulkreact verify {run}"
-        return f"bulkreact resume {run}{' --verify' if self.connection.limits.verify else ''}"
-
-    @property
-    def run_name(self) -> str:
-        """Return the run's name on the command line, with the options for the same credentials."""
-        return store.run_arguments(self.folder, self.output.reports, self.connection.access.options)
-
-    @property
-    def send_command(self) -> str:
-        """Return the command that continues the sending of the run; verifying does not change that."""
-        return self.resume_command(self.run_name) if self.sends_rows else f"bulkreact resume {self.run_name}"
-
-    @property
-    def configured_per_minute(self) -> float | None:
-        """Return the ceiling as shown in the summary."""
-        rate = self.connection.limits.calls_per_second
-        return None if rate is None else round(rate * 60, 3)
 
 
 def execute(job: RunJob) -> WrittenResults:
@@ -98,35 +51,22 @@ def execute(job: RunJob) -> WrittenResults:
             return _execute(job)
     except JournalNotWrittenError as error:
         raise JournalNotWrittenError(
-            f"{error} Nothing more was sent. Fix the cause, then continue with: {job.resume_command(job.run_name)} "
+            f"{error} Nothing more was sent. Fix the cause, then continue with: {job.resume_command} "
             "(what was under way is repeated under its old request ids). "
             f"The results so far are written by: bulkreact results {shell_quote(job.folder)}"
         ) from None
 
 
 def _execute(job: RunJob) -> WrittenResults:
-    connection, access = job.connection, job.connection.access
+    connection = job.connection
     connection.shutdown.install()
     connection.reporter.started(job.folder.name)
     with _open_journal(job) as journal:
-        if job.seen and journal.latest_session() != job.seen.session:
-            raise AlreadyRunningError(
-                f"Another process has worked on run {journal.metadata.id} meanwhile. Nothing was sent. Look at it with: "
-                f"bulkreact status {job.run_name}"
-            )
-        connection.record_run(journal.metadata.id)
-        hand_over(journal)
-        if job.lifts_limit:
-            journal.lift_row_limit()
-        if connection.control:
-            total, left = journal.row_count(), journal.open_count(with_excluded=True).rows
-            connection.control.begin(journal.metadata.id, total=total, settled=total - left)
-        if not access.refusal:
-            journal.record_tenant(access.tenant_id)
+        _prepare(job, journal)
         before = None if job.sends_rows else _count_rows(job.folder)
         if before is not None:
             watched = sum(before.statuses[status] for status in WATCHED)
-            connection.reporter.info(describe_verifying(journal.metadata, job.folder, watched, access))
+            connection.reporter.info(describe_verifying(journal.metadata, job.folder, watched, connection.access))
         number = journal.begin_session(
             command=job.command,
             version=__version__,
@@ -134,22 +74,7 @@ def _execute(job: RunJob) -> WrittenResults:
             now=iso_milliseconds(connection.now()),
             operator=connection.operator,
         )
-        try:
-            with _translating_refusals():
-                stop_reason = _work(job, journal, number)
-        except JournalUnreadableError:
-            # Nothing more is written to it, and nothing is reported from it.
-            raise
-        except JournalNotWrittenError as error:
-            # The session stays open, as after a kill; what is known is written if there is room.
-            stop_reason = StopReason(RunState.ABORTED, error.exit_code, "the journal could not be written")
-            with suppress(ResultsNotWrittenError):
-                _write(job, stop_reason, iso_milliseconds(connection.now()), before)
-            raise
-        except BaseException:
-            bug = StopReason(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact")
-            with _ending_session(job, journal, number, bug, before):
-                raise
+        stop_reason = _work_in_session(job, journal, number, before)
         if failure := connection.reporter.failure():
             # The files and the journal are what still can say so.
             remark = f"{stop_reason.reason.rstrip('.')}; messages could not be written to standard error: {failure}"
@@ -157,6 +82,45 @@ def _execute(job: RunJob) -> WrittenResults:
         with _ending_session(job, journal, number, stop_reason, before) as results:
             _report(job, results, stop_reason)
         return results
+
+
+def _prepare(job: RunJob, journal: Journal) -> None:
+    """Make sure that the rows of a run are this process's to send, and let others know that it works on them."""
+    connection, access = job.connection, job.connection.access
+    if job.seen and journal.latest_session() != job.seen.session:
+        raise AlreadyRunningError(
+            f"Another process has worked on run {journal.metadata.id} meanwhile. Nothing was sent. Look at it with: "
+            f"bulkreact status {job.run_name}"
+        )
+    connection.record_run(journal.metadata.id)
+    hand_over(journal)
+    if job.lifts_limit:
+        journal.lift_row_limit()
+    if connection.control:
+        total, left = journal.row_count(), journal.open_count(with_excluded=True).rows
+        connection.control.begin(journal.metadata.id, total=total, settled=total - left)
+    if not access.refusal:
+        journal.record_tenant(access.tenant_id)
+
+
+def _work_in_session(job: RunJob, journal: Journal, number: int, before: RowCounts | None) -> StopReason:
+    """Work in a session that has begun; if an error stops that, write what can be written, and raise it."""
+    try:
+        with _translating_refusals():
+            return _work(job, journal, number)
+    except JournalUnreadableError:
+        # Nothing more is written to it, and nothing is reported from it.
+        raise
+    except JournalNotWrittenError as error:
+        # The session stays open, as after a kill; what is known is written if there is room.
+        stop_reason = StopReason(RunState.ABORTED, error.exit_code, "the journal could not be written")
+        with suppress(ResultsNotWrittenError):
+            _write(job, stop_reason, iso_milliseconds(job.connection.now()), before)
+        raise
+    except BaseException:
+        bug = StopReason(RunState.ABORTED, BulkreactError.exit_code, "a bug in bulkreact")
+        with _ending_session(job, journal, number, bug, before):
+            raise
 
 
 @contextmanager
@@ -236,7 +200,7 @@ def _report(job: RunJob, results: WrittenResults, stop_reason: StopReason) -> No
             # Verifying leaves the sending as unfinished as it was before.
             stop_reason = latest_run_status(job.folder, now=iso_milliseconds(job.connection.now())).stop_reason
         else:
-            results = replace(results, next_steps=(continuing_step(job.resume_command(job.run_name)),))
+            results = replace(results, next_steps=(continuing_step(job.resume_command),))
     job.connection.reporter.finished(results, stop_reason)
     job.notify(results)
 

@@ -20,9 +20,10 @@ from bulkreact.inbox import foreign_file, sweep_pass
 from bulkreact.inbox.folder import Folder, open_inbox
 from bulkreact.inbox.foreign_file import private_copy, read_unchanged, take_snapshot
 from bulkreact.inbox.scan import LARGEST_FILE, InboxScan, scan
-from bulkreact.runs.execution import RunJob, execute
+from bulkreact.runs.execution import execute
 from bulkreact.runs.input_reader import LoadedInput, load_input
 from bulkreact.runs.result_files import WrittenResults
+from bulkreact.runs.run_job import RunJob
 from bulkreact.sheets.input.input_options import LoadOptions
 from tests.support.ids import HEADER, guid, row, write_csv
 from tests.support.inboxes import count_calls, drop_file, file_names, inbox_folder, run_journals, set_age, sweep

@@ -10,11 +10,12 @@ from bulkreact.cli.options.identity import identity_options
 from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs import store
-from bulkreact.runs.execution import RunJob, execute
+from bulkreact.runs.execution import execute
 from bulkreact.runs.handover import complete_handovers
 from bulkreact.runs.index import RunList, list_open_runs
 from bulkreact.runs.next_steps import taken_over_steps
 from bulkreact.runs.preparation import announce
+from bulkreact.runs.run_job import RunJob
 from bulkreact.runs.run_trust import refuse_foreign
 from bulkreact.settings import LATEST_RUN
 from bulkreact.wording import plural

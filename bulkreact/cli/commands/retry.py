@@ -13,9 +13,10 @@ from bulkreact.cli.options.paths import ReadablePath
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs import store
-from bulkreact.runs.execution import RunJob, execute
+from bulkreact.runs.execution import execute
 from bulkreact.runs.reserved_ids import reserving_id
 from bulkreact.runs.retry_selection import prepare_retry
+from bulkreact.runs.run_job import RunJob
 from bulkreact.runs.run_trust import refuse_foreign
 from bulkreact.runs.saved_plan import load_plan
 

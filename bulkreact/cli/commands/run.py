@@ -14,10 +14,11 @@ from bulkreact.cli.options.input import input_options, read_load_options, sha256
 from bulkreact.cli.options.paths import InputName, ReadablePath
 from bulkreact.monitoring.monitors import CommandEnd, ReportState
 from bulkreact.runs import store
-from bulkreact.runs.execution import RunJob, execute
+from bulkreact.runs.execution import execute
 from bulkreact.runs.input_reader import load_input, name_of, open_input
 from bulkreact.runs.preparation import NewRunOptions, prepare_run
 from bulkreact.runs.reserved_ids import reserving_id
+from bulkreact.runs.run_job import RunJob
 from bulkreact.runs.saved_plan import load_plan
 
 

@@ -9,7 +9,8 @@ from bulkreact.cli.options.automation import MonitoredCommand, unattended_option
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.monitoring.monitors import CommandEnd
 from bulkreact.runs import store
-from bulkreact.runs.execution import RunJob, execute
+from bulkreact.runs.execution import execute
+from bulkreact.runs.run_job import RunJob
 from bulkreact.runs.run_trust import refuse_foreign
 
 
