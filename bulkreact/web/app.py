@@ -110,6 +110,9 @@ def make_app(site: Site) -> web.Application:
     app[SITE] = site
     app.on_response_prepare.append(add_headers)
     base = site.base
+    if base:
+        # As it is printed and passed on, without the slash that the first page has.
+        app.router.add_get(base, _lead_home)
     for view in VIEWS:
         app.router.add_get(base + view.path, guard_view(view), allow_head=True)
     for act in ACTS:
@@ -117,6 +120,10 @@ def make_app(site: Site) -> web.Application:
     for sign_in in SIGN_INS:
         app.router.add_post(base + sign_in.path, guard_sign_in(sign_in))
     return app
+
+
+async def _lead_home(request: web.Request) -> web.StreamResponse:
+    raise web.HTTPSeeOther(f"{request.path}/")
 
 
 @asynccontextmanager

@@ -218,8 +218,7 @@ class RunQueue:
             self._happen(job, JobEvent.ENDED, exit_code=InputRefusedError.exit_code)
             return
         if arguments[0] in {"run", "retry"}:
-            url = self._settings.public_url
-            arguments[1:1] = [f"--page={url.origin}{url.path}/jobs/{job.number}"]
+            arguments[1:1] = [f"--page={self._settings.public_url}/jobs/{job.number}"]
         arguments[1:1] = [
             "-q",
             "--log-format=json",

@@ -336,11 +336,13 @@ async def test_an_upload_is_refused_for_its_size_after_token_form_id_and_job(tmp
 async def test_the_page_lives_below_a_path(tmp_path: Path) -> None:
     async with serving_page(tmp_path, path="/page") as page:
         outside = await page.client.get(page.origin.removesuffix("/page") + "/healthz")
+        bare = await page.client.get(page.origin, allow_redirects=False)
         home, upload = await page.text("/"), await page.upload(table(1))
         page.client.cookie_jar.clear()
         signed_out = await page.get("/jobs")
         location = (await upload.json())["location"]
     assert (outside.status, location) == (404, "/page/jobs/1")
+    assert (bare.status, bare.headers["Location"]) == (303, "/page/")
     assert signed_out.headers["Location"] == "/page/auth/sign-in?next=/page/jobs"
     assert [link for link in re.findall(r'(?:href|action|src)="(/[^"]*)', home) if not link.startswith("/page/")] == []
 
