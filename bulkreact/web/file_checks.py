@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -66,13 +67,20 @@ class FileChecks:
         self._now = now
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._tasks = BackgroundTasks()
+        self._arriving = 0
 
-    def refuse_long_line(self) -> None:
-        """Raise RequestRefusedError if too many files wait for their check."""
-        if len(self._tasks) >= _AT_ONCE + _MOST_WAITING:
+    @contextmanager
+    def admission(self) -> Iterator[None]:
+        """Keep a place for a file while it arrives; RequestRefusedError if too many wait for their check."""
+        if len(self._tasks) + self._arriving >= _AT_ONCE + _MOST_WAITING:
             raise RequestRefusedError(
                 "rate-limited", "Many files are being checked. Send this one again in a minute.", retry_after=60
             )
+        self._arriving += 1
+        try:
+            yield
+        finally:
+            self._arriving -= 1
 
     def begin(self, job: WebJob) -> None:
         """Check the present version of a job as soon as it is its turn."""

@@ -37,10 +37,10 @@ _encode = json.Encoder().encode
 async def upload(site: Site, visit: Visit) -> tuple[int, str]:
     """Make a job of a file."""
     form = visit.form
-    site.checks.refuse_long_line()
     note, kind = form.text("note", NOTE), _choice("kind", form.get("kind") or "azure")
     await asyncio.to_thread(refuse_many, site, visit.person.id)
-    job = await add_job(site, visit, await _receive(site, form), kind=kind, note=note)
+    with site.checks.admission():
+        job = await add_job(site, visit, await _receive(site, form), kind=kind, note=note)
     return 201, f"{site.base}/jobs/{job.number}"
 
 
@@ -73,13 +73,13 @@ async def replace_file(site: Site, visit: Visit) -> tuple[int, str]:
     """Let a job have another file."""
     job, form = visit.job, visit.form
     version = await _change_of_version(site, visit, JobEvent.REPLACED)
-    site.checks.refuse_long_line()
-    file = await _receive(site, form)
-    make = _new_file(site, visit, "replaced", file, options_of(version), iso_milliseconds(site.now()))
-    try:
-        await change_job(site, visit, JobEvent.REPLACED, detail=file.sha256, name=file.name, version=make)
-    finally:
-        file.path.unlink(missing_ok=True)
+    with site.checks.admission():
+        file = await _receive(site, form)
+        make = _new_file(site, visit, "replaced", file, options_of(version), iso_milliseconds(site.now()))
+        try:
+            await change_job(site, visit, JobEvent.REPLACED, detail=file.sha256, name=file.name, version=make)
+        finally:
+            file.path.unlink(missing_ok=True)
     return 200, f"{site.base}/jobs/{job.number}"
 
 
@@ -88,7 +88,6 @@ async def change_options(site: Site, visit: Visit) -> tuple[int, str]:
     job = visit.job
     version = await _change_of_version(site, visit, JobEvent.OPTIONS)
     refuse_without_file(site, version)
-    site.checks.refuse_long_line()
     options = {**options_of(version), **_options(visit.form)}
     now = iso_milliseconds(site.now())
 
@@ -107,7 +106,8 @@ async def change_options(site: Site, visit: Visit) -> tuple[int, str]:
             options=_encode(options).decode(),
         )
 
-    await change_job(site, visit, JobEvent.OPTIONS, version=make)
+    with site.checks.admission():
+        await change_job(site, visit, JobEvent.OPTIONS, version=make)
     return 200, f"{site.base}/jobs/{job.number}"
 
 

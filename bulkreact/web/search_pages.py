@@ -100,10 +100,10 @@ async def make_job(site: Site, visit: Visit) -> tuple[int, str]:
     """Make a job of the rows that were chosen, as if their file had been uploaded."""
     search = await _own_search(site, visit, to_stop=False)
     chosen = None if visit.form.get("all") == "yes" else _chosen(visit, search.found.rows)
-    site.checks.refuse_long_line()
     await asyncio.to_thread(refuse_many, site, visit.person.id)
-    file = await asyncio.to_thread(_write_file, site, search, chosen)
-    job = await add_job(site, visit, file, kind=search.kind, note=f"Found by search {search.number}")
+    with site.checks.admission():
+        file = await asyncio.to_thread(_write_file, site, search, chosen)
+        job = await add_job(site, visit, file, kind=search.kind, note=f"Found by search {search.number}")
     return 201, f"{site.base}/jobs/{job.number}"
 
 

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import ClientSession, FormData
 
 from bulkreact.web.app import ACTS, VIEWS
+from bulkreact.web.rate_limits import Bucket
 from bulkreact.web.request_guard import Act, SignInForm, View
 from bulkreact.web.responses import HEADERS
 from bulkreact.web.store import RecordStore
@@ -331,6 +332,17 @@ async def test_an_upload_is_refused_for_its_size_after_token_form_id_and_job(tmp
             codes.append((await response.json(content_type=None))["code"])
     refused = "too-large" if is_measured else "no-length"
     assert codes == ["bad-token", "bad-token", "bad-field", "unknown", refused]
+
+
+async def test_only_so_many_files_wait_for_their_check_however_many_come_at_once(tmp_path: Path) -> None:
+    async with serving_page(tmp_path) as page:
+        page.site.requests = Bucket(100, 1.0)
+        page.site.checks._slots = asyncio.Semaphore(0)
+        responses = await asyncio.gather(*(page.upload(table(1)) for _ in range(25)))
+        jobs = (await page.json("/api/jobs"))["jobs"]
+    refused = [response for response in responses if response.status == 429]
+    assert (len(jobs), len(refused)) == (22, 3)
+    assert {response.headers["Retry-After"] for response in refused} == {"60"}
 
 
 async def test_the_page_lives_below_a_path(tmp_path: Path) -> None:
