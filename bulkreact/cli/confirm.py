@@ -19,21 +19,23 @@ _ANSWERS = _YES | {"n", "no", ""}
 
 def confirm(
     count: OpenCount,
+    remark: str,
     service: Service,
     *,
     yes: bool,
     tenant_id: str = "",
     calls_per_second: float | None = None,
 ) -> None:
-    """Return if the sending of what was counted is confirmed; end the command otherwise."""
+    """Return if the sending of what was counted is confirmed; end the command otherwise.
+
+    The question begins with the ``remark``: what has scrolled by is not read.
+    """
     if yes or service.simulated or not count.rows:
         return
     where = f"{service.base_url}, tenant {tenant_id}" if tenant_id else service.base_url
     takes = f"takes {estimate_duration(count.calls / calls_per_second)} and " if calls_per_second else ""
-    ask(
-        f"Reactivate {plural(count.rows, 'subscription')} of {count.whose} at {where}? That {takes}cannot be undone.",
-        "Nothing was sent.",
-    )
+    question = f"Reactivate {plural(count.rows, 'subscription')} of {count.whose} at {where}?"
+    ask(f"{remark} {question} That {takes}cannot be undone.".lstrip(), "Nothing was sent.")
 
 
 def confirmation(connection: PartnerConnection, *, yes: bool) -> Confirm:

@@ -41,7 +41,8 @@ class RefusedFile:
 class NewFile:
     """A file whose rows are in a draft; ``entry`` and ``metadata`` are for its run, unless its content is known.
 
-    ``earlier`` is a run of the same content, ``unfinished`` a run of the same rows that was started outside the inbox.
+    ``earlier`` is a run of the same content, ``unfinished`` a run of the same rows that was started outside the inbox,
+    ``remark`` what is known of others.
     """
 
     loaded: LoadedInput
@@ -49,6 +50,7 @@ class NewFile:
     metadata: RunMetadata
     earlier: LedgerEntry | None = None
     unfinished: Run | None = None
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +172,8 @@ class NewFileProcessor:
         earlier = next((entry for entry in runs if access.matches_tenant(entry.tenant_id or None)), None)
         if earlier:
             return replace(file, earlier=earlier)
-        unfinished = find_unfinished(job.output.reports, file.metadata, access, self.sweep.reporter)
-        return replace(file, unfinished=unfinished)
+        unfinished, remark = find_unfinished(job.output.reports, file.metadata, access, self.sweep.reporter)
+        return replace(file, unfinished=unfinished, remark=remark)
 
     def _publish(self, file: NewFile, draft: Path, access: AuthorizedAccess, known: frozenset[str]) -> None:
         """Confirm and create the run of a new file."""
@@ -181,7 +183,8 @@ class NewFileProcessor:
         reporter.info(input_file.remark)
         reporter.problems(input_file)
         read = summarize_input(draft, metadata, rows=input_file.count, invalid=input_file.codes.total())
-        self.sweep.confirm(metadata, job.output.reports / entry.run_id, store.open_count(draft), access, read)
+        folder, count = job.output.reports / entry.run_id, store.open_count(draft)
+        self.sweep.confirm(metadata, folder, count, access, read, file.remark)
         self.sweep.mover.open_done()
         job.ledger.prepare(entry)
         job.ledger.record_activity(job.environment.now())

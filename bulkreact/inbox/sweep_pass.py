@@ -142,12 +142,12 @@ class SweepPass:
         count: OpenCount,
         access: AuthorizedAccess,
         read: InputSummary | None = None,
+        remark: str = "",
     ) -> None:
         """Report what is about to be sent of a run, and let it be confirmed."""
         job = self.job
-        now = job.environment.now()
-        self.reporter.info(describe_sending(metadata, folder, count, access, job.limits, now, read))
-        job.environment.confirm(count)
+        self.reporter.info(describe_sending(metadata, folder, count, access, job.limits, read))
+        job.environment.confirm(count, remark)
 
     def run(self, entry: LedgerEntry, folder: Path, access: AuthorizedAccess, *, seen: Run | None = None) -> FileResult:
         """Work on a run, and move its input if the run is complete; ``seen`` is None for a run just made."""

@@ -1,7 +1,6 @@
 """Describes a run before anything is sent, for people."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from msgspec import Struct
@@ -34,7 +33,6 @@ def describe_sending(
     count: OpenCount,
     access: AuthorizedAccess,
     limits: Limits,
-    now: datetime,
     read: InputSummary | None = None,
 ) -> str:
     """Return what a command that sends rows of a run is about to do, a fact on each line.
@@ -45,7 +43,7 @@ def describe_sending(
         return _describe(metadata, folder, access, {"To send": "nothing"}, read)
     facts = {
         "To send": f"{plural(count.rows, 'row')} of {count.whose}",
-        "Duration": _describe_duration(count.calls, limits.calls_per_second, now),
+        "Duration": _describe_duration(count.calls, limits.calls_per_second),
     }
     return _describe(metadata, folder, access, facts, read)
 
@@ -80,10 +78,7 @@ def _describe_rows(read: InputSummary) -> str:
     return f", {plural(read.rows, 'row')}{f', {read.invalid:,} invalid' if read.invalid else ''}"
 
 
-def _describe_duration(calls: int, calls_per_second: float | None, now: datetime) -> str:
+def _describe_duration(calls: int, calls_per_second: float | None) -> str:
     if calls_per_second is None:
         return "as fast as Partner Center answers"
-    seconds = calls / calls_per_second
-    end = now + timedelta(seconds=seconds)
-    day = "" if end.date() == now.date() else f"{end:%Y-%m-%d} "
-    return f"{estimate_duration(seconds)}, until {day}{end:%H:%M:%S} UTC"
+    return estimate_duration(calls / calls_per_second)

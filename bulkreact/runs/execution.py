@@ -221,6 +221,7 @@ def _write(job: RunJob, stop_reason: StopReason, now: str, before: RowCounts | N
         results_copy=job.output.results,
         latest=store.latest_summary_path(job.folder),
         xlsx=job.output.xlsx,
+        watches=job.sends_rows and job.connection.limits.verify is not None,
         process_status=own,
         before=before,
     ).write()

@@ -1,5 +1,6 @@
 """The useful next commands for a run, for every output that shows them."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -8,9 +9,10 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from bulkreact.batch.journal.journal import is_locked
-from bulkreact.batch.journal.metadata import RunMetadata
+from bulkreact.batch.journal.metadata import SWEEP, RunMetadata
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.models import Kind, RunState, Status
+from bulkreact.partnercenter.error_codes.service_codes import PENDING_OPERATION
 from bulkreact.runs import store
 from bulkreact.runs.run_record import read_run
 from bulkreact.settings import BASE_URLS, DEFAULT_LOCALE, Cloud
@@ -22,6 +24,9 @@ from bulkreact.wording import plural, shell_quote
 
 _VERIFY = "bulkreact verify"
 _CONTINUE = "Continue it with:"
+# Codes come from outside.
+_CODE = re.compile(r"[A-Za-z0-9][\w-]{0,40}", re.ASCII)
+_CODES_NAMED = 5
 
 
 def next_steps(
@@ -32,22 +37,35 @@ def next_steps(
     resume_command: str,
     correct_command: str,
     failed_file: str,
+    is_from_inbox: bool = False,
     taken_over: Iterable[NextStep] = (),
 ) -> Iterator[NextStep]:
     """Yield the next steps after the files of a run were written.
 
-    ``run`` names it on the command line, ``resume_command`` continues a stopped run, ``correct_command`` sends the
-    rows that were corrected in ``failed_file``, ``taken_over`` are the steps for those that other runs took over.
+    ``run`` names it on the command line, ``resume_command`` continues a stopped run, empty if that has nothing to do.
+    ``correct_command`` sends the rows that were corrected in ``failed_file``, ``taken_over`` are the steps for those
+    that other runs took over.
     """
-    ended = state is RunState.FINISHED
-    if not ended:
-        yield continuing_step(resume_command)
-    elif counts.correctable:
-        number = counts.correctable
-        them = "it" if number == 1 else "them"
-        yield NextStep(f"Correct {plural(number, 'row')} in {failed_file}, then send {them} with:", correct_command)
+    ended = state is RunState.FINISHED or not resume_command
+    if ended:
+        yield from _correcting_steps(counts, failed_file, correct_command, is_from_inbox=is_from_inbox)
     yield from taken_over
     yield from follow_up_steps(counts, run, ended=ended)
+    if not ended:
+        yield continuing_step(resume_command)
+
+
+def _correcting_steps(counts: RowCounts, failed_file: str, command: str, *, is_from_inbox: bool) -> Iterator[NextStep]:
+    if number := counts.correctable:
+        them = "it" if number == 1 else "them"
+        by_sweep = f"the copy of {failed_file} in done/, and move that into the inbox; or in " if is_from_inbox else ""
+        yield NextStep(f"Correct {plural(number, 'row')} in {by_sweep}{failed_file}, then send {them} with:", command)
+    if number := counts.blocked.total():
+        codes = [code for code, _ in counts.blocked.most_common(_CODES_NAMED) if _CODE.fullmatch(code)]
+        yield NextStep(
+            f"{plural(number, 'row')} were refused. See who must act, and how, with:",
+            f"bulkreact explain {' '.join(codes) or Status.FAILED}",
+        )
 
 
 def steps_at_rest(
@@ -55,6 +73,7 @@ def steps_at_rest(
 ) -> Iterator[NextStep]:
     """Yield the next steps for a run that no process works on, as its end has named them."""
     names = FAILED_WORKBOOK, FAILED
+    is_open = state is not RunState.FINISHED and store.open_count(folder).rows
     failed = next((path for path in (folder / name for name in names) if path.is_file()), folder / FAILED)
     if not failed.is_file():
         # The process was killed, or could not write it.
@@ -64,9 +83,10 @@ def steps_at_rest(
         counts,
         state,
         run,
-        resume_command=f"bulkreact resume {run}",
+        resume_command=f"bulkreact resume {run}" if is_open else "",
         correct_command=correct_command(metadata, str(failed.resolve()), reports),
         failed_file=failed.name,
+        is_from_inbox=metadata.command == SWEEP,
         taken_over=taken_over_steps(folder, reports) if counts.transferred else (),
     )
 
@@ -87,19 +107,36 @@ def follow_up_steps(counts: RowCounts, run: str, *, ended: bool) -> Iterator[Nex
     if counts.excluded_by_limit:
         left_out = plural(counts.excluded_by_limit, "row")
         yield NextStep(f"Send {left_out} that --limit left out with:", f"bulkreact resume {run}")
-    if ended and (number := counts.worth_retrying - counts.excluded_by_limit) > 0:
-        others = ", and those left out," if counts.excluded_by_limit else ""
-        yield NextStep(
-            f"Send {plural(number, 'row')} again that may succeed now{others} with:", f"bulkreact retry {run}"
-        )
     if pending := counts.statuses[Status.PENDING]:
         yield NextStep(f"Look at {plural(pending, 'pending row')} once more with:", f"{_VERIFY} {run}")
-    elif ended and (accepted := counts.statuses[Status.ACCEPTED]):
-        verb, pronoun = ("is", "it is") if accepted == 1 else ("are", "they are")
+    elif ended and (counts.unknown or counts.statuses[Status.ACCEPTED]):
+        yield NextStep(_describe_verifying(counts.statuses[Status.ACCEPTED], counts.unknown), f"{_VERIFY} {run}")
+    if ended and (number := counts.worth_retrying - counts.excluded_by_limit) > 0:
+        others = ", and those left out," if counts.excluded_by_limit else ""
+        when = _time_to_retry(number, counts.own_codes[PENDING_OPERATION])
         yield NextStep(
-            f"{plural(accepted, 'row')} {verb} accepted and may take minutes to become active. See whether {pronoun} active with:",
-            f"{_VERIFY} {run}",
+            f"Send {plural(number, 'row')} again that may succeed{when}{others} with:", f"bulkreact retry {run}"
         )
+
+
+def _describe_verifying(accepted: int, unknown: int) -> str:
+    """Return why to look at rows; first at those without an answer, which may need no second call."""
+    parts = []
+    if accepted:
+        are = "is" if accepted == 1 else "are"
+        parts.append(f"{plural(accepted, 'row')} {are} accepted and may take minutes to become active.")
+    if unknown:
+        parts.append(f"{plural(unknown, 'row')} got no answer, but may be active.")
+    they_are = "it is" if accepted + unknown == 1 else "they are"
+    first = ", before anything is sent again," if unknown else ""
+    return f"{' '.join(parts)} See whether {they_are} active{first} with:"
+
+
+def _time_to_retry(rows: int, pending: int) -> str:
+    """Return when rows may succeed, of which some have another operation ``pending``."""
+    if not pending:
+        return " now"
+    return " in 24 hours" if pending >= rows else f" now, {pending:,} of them in 24 hours,"
 
 
 def correct_command(metadata: RunMetadata, failed: str, reports: Path) -> str:

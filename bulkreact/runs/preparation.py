@@ -8,12 +8,12 @@ from uuid import uuid4
 from msgspec import Struct, structs
 
 from bulkreact import __version__
-from bulkreact.batch.journal.journal import finalize
+from bulkreact.batch.journal.journal import finalize, is_locked
 from bulkreact.batch.journal.metadata import RunMetadata, RunSettings
 from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.batch.journal.preview import planned_targets
 from bulkreact.batch.journal.reading import JournalReader
-from bulkreact.errors import InputRefusedError
+from bulkreact.errors import AlreadyRunningError, InputRefusedError
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
 from bulkreact.runs.beginning import InputSummary, describe_sending, summarize_input
@@ -31,8 +31,8 @@ from bulkreact.settings import Service
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.wording import plural, printable, shell_quote
 
-# Raises unless what is to be sent is confirmed.
-Confirm = Callable[[OpenCount], None]
+# Raises unless what is to be sent is confirmed; the text is what else to know of it, such as that it was sent before.
+Confirm = Callable[[OpenCount, str], None]
 
 
 class NewRunOptions(Struct, frozen=True):
@@ -85,7 +85,8 @@ def prepare_run(
         reporter.info(input_file.remark)
         reporter.problems(input_file)
         known = known_runs(reports)
-        if not options.new and (run := find_unfinished(reports, metadata, access, reporter)):
+        run, remark = (None, "") if options.new else find_unfinished(reports, metadata, access, reporter)
+        if run:
             count = store.open_count(run.folder)
             reporter.info(_describe_continuing(run, count))
             reporter.info(_describe_other_sum(run.metadata.settings.sum_header, metadata.settings.sum_header))
@@ -94,7 +95,8 @@ def prepare_run(
         if options.corrects:
             reporter.info(f"{printable(name)} has rows of run {options.corrects}: the new run remembers that.")
         read = summarize_input(draft, metadata, rows=input_file.count, invalid=input_file.codes.total())
-        announce(connection, metadata, reports / run_id, store.open_count(draft), confirm, read=read)
+        count = store.open_count(draft)
+        announce(connection, metadata, reports / run_id, count, confirm, read=read, remark=remark)
         if options.new:
             return PreparedRun(store.publish(draft, run_id))
         return PreparedRun(publish_alone(draft, metadata, access, known=known))
@@ -108,11 +110,19 @@ def announce(
     confirm: Confirm,
     *,
     read: InputSummary | None = None,
+    remark: str = "",
 ) -> None:
-    """Report what is about to be sent, and let it be confirmed; ``read`` is the input if it was just read."""
+    """Report what is about to be sent, and let it be confirmed; AlreadyRunningError if another process works on the run.
+
+    ``read`` is the input if it was just read, ``remark`` what is known of earlier runs of its rows.
+    """
+    if folder.is_dir() and is_locked(folder):
+        raise AlreadyRunningError(
+            f"Another process is working on run {metadata.id}. Nothing was sent. Wait until it ends, then try again."
+        )
     access, limits = connection.access, connection.limits
-    connection.reporter.info(describe_sending(metadata, folder, count, access, limits, connection.now(), read))
-    confirm(count)
+    connection.reporter.info(describe_sending(metadata, folder, count, access, limits, read))
+    confirm(count, remark)
 
 
 def new_metadata(
@@ -167,8 +177,13 @@ def run_settings(service: Service, access: AuthorizedAccess, arguments: tuple[st
     )
 
 
-def find_unfinished(reports: Path, metadata: RunMetadata, access: AuthorizedAccess, reporter: Reporter) -> Run | None:
-    """Return the newest unfinished run of the same input, limit and target; InputRefusedError if it is too old."""
+def find_unfinished(
+    reports: Path, metadata: RunMetadata, access: AuthorizedAccess, reporter: Reporter
+) -> tuple[Run | None, str]:
+    """Return the newest unfinished run of the same input, limit and target, or None and what to know of earlier runs.
+
+    InputRefusedError if it is too old.
+    """
     listed = list_related_runs(reports, digest=metadata.digest, input_name=metadata.input_name)
     for folder, reason in listed.unreadable.items():
         if folder in listed.undecided:
@@ -194,7 +209,7 @@ def find_unfinished(reports: Path, metadata: RunMetadata, access: AuthorizedAcce
     else:
         _check_finished(listed.runs, metadata)
     reporter.info(remark)
-    return run
+    return run, remark
 
 
 def _check_finished(runs: Iterable[Run], metadata: RunMetadata) -> None:

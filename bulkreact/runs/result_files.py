@@ -94,7 +94,8 @@ class ResultFiles(Struct, frozen=True):
     """The files of a run, written into ``to``, with copies of the results and of the newest summary elsewhere.
 
     ``reports`` is the folder that the command line names, ``resume_command`` continues a stopped run. ``xlsx``:
-    whether to write a workbook; None leaves that to the input and to an existing workbook. ``process_status`` is how the
+    whether to write a workbook; None leaves that to the input and to an existing workbook. ``watches``: accepted rows are
+    watched, which a stopped process has not done to its end. ``process_status`` is how the
     process that writes them ends its work on the run, None if it does not work on it. ``before`` are the counts before it
     verified the run, None if it did not.
     """
@@ -107,6 +108,7 @@ class ResultFiles(Struct, frozen=True):
     results_copy: Path | None = None
     latest: Path | None = None
     xlsx: bool | None = None
+    watches: bool = False
     process_status: RunStatus | None = None
     before: RowCounts | None = None
 
@@ -150,13 +152,15 @@ class ResultFiles(Struct, frozen=True):
                     for name in (WORKBOOK, FAILED_WORKBOOK):
                         (to / name).unlink(missing_ok=True)
             taken_over = tuple(taken_over_steps(self.folder, self.reports)) if counts.transferred else ()
+            is_open = self._is_stopped and (self.watches or journal.open_count().rows)
             steps_after = partial(
                 next_steps,
                 state=self.status.stop_reason.state,
                 run=store.run_arguments(self.folder, self.reports, journal.metadata.settings.options),
-                resume_command=self.resume_command,
+                resume_command=self.resume_command if is_open else "",
                 correct_command=command,
                 failed_file=failed.name,
+                is_from_inbox=journal.metadata.command == SWEEP,
                 taken_over=taken_over,
             )
             steps = tuple(steps_after(counts))
@@ -190,7 +194,7 @@ class ResultFiles(Struct, frozen=True):
     def _write_workbooks(self, journal: JournalReader, overview: RunOverview, command: str) -> None:
         metadata, to = journal.metadata, self.to
         columns = HeaderRule(mapped_headers(metadata.settings.input_options)).find_columns(metadata.header)
-        resume_command = "" if self.status.stop_reason.state is RunState.FINISHED else self.resume_command
+        resume_command = self.resume_command if self._is_stopped else ""
         instructions = failed_xlsx.list_instructions(
             command,
             resume_command=resume_command,
@@ -221,6 +225,10 @@ class ResultFiles(Struct, frozen=True):
         if self.xlsx is not None:
             return self.xlsx
         return from_spreadsheet or (self._in_run_folder and (self.folder / WORKBOOK).is_file())
+
+    @property
+    def _is_stopped(self) -> bool:
+        return self.status.stop_reason.state is not RunState.FINISHED
 
     @property
     def _in_run_folder(self) -> bool:

@@ -17,7 +17,7 @@ from bulkreact.sheets.output import results_csv
 from bulkreact.sheets.output.results_csv import RowCounts
 
 RUNNING = "running"
-_KILLED = StopReason(RunState.INTERRUPTED, EXIT_INTERRUPTED, "the process was killed, or is still at work")
+_KILLED = StopReason(RunState.INTERRUPTED, EXIT_INTERRUPTED, "the process was killed")
 
 
 class RunStatus(Struct, frozen=True):

@@ -101,10 +101,12 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
             return sweep(job)
 
 
-def _confirm(service: Service, access: AccessSource, limits: Limits, count: OpenCount, *, yes: bool) -> None:
+def _confirm(
+    service: Service, access: AccessSource, limits: Limits, count: OpenCount, remark: str, *, yes: bool
+) -> None:
     try:
         tenant_id = "" if service.simulated else access.get().tenant_id
-        confirm(count, service, yes=yes, tenant_id=tenant_id, calls_per_second=limits.calls_per_second)
+        confirm(count, remark, service, yes=yes, tenant_id=tenant_id, calls_per_second=limits.calls_per_second)
     except (click.Abort, click.exceptions.Exit) as error:
         if isinstance(error.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None

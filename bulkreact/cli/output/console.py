@@ -145,7 +145,7 @@ class ConsoleReporter:
             yield
 
     def finished(self, results: WrittenResults, stop_reason: StopReason) -> None:
-        """Print how a run ended: rows by status, what to do next, the files, the most frequent errors."""
+        """Print how a run ended: rows by status, the most frequent errors, the files, what to do next."""
         if self._output.quiet and results.exit_code == EXIT_SUCCESS:
             return
         counts, state = results.counts, stop_reason.state
@@ -153,15 +153,16 @@ class ConsoleReporter:
             # Nothing else names the file: a sweep has several, and cron mails it all.
             self._line(f"{printable(results.input_name)}: {state}, exit code {results.exit_code}")
         self._rows(results, stop_reason)
-        self._console.print()
-        for step in results.next_steps:
-            print_step(self._console, step)
-        if results.next_steps and self._console.is_terminal:
-            self._console.print()
-        for line in results.lines():
-            self._line(line)
         if results.before is None:
             self._errors(counts.own_codes.most_common())
+        self._console.print()
+        for line in results.lines():
+            self._line(line)
+        # What to do is what one looks for at the end.
+        if results.next_steps and not results.is_unchanged:
+            self._console.print()
+        for step in results.next_steps:
+            print_step(self._console, step)
 
     def _rows(self, results: WrittenResults, stop_reason: StopReason) -> None:
         """Print how many rows ended how, or what verifying has changed, and why the run stopped."""
@@ -183,15 +184,11 @@ class ConsoleReporter:
     def _errors(self, codes: Sequence[tuple[str, int]]) -> None:
         if codes:
             self._console.print()
-            self._wrap("Most frequent errors")
+            self._wrap("Most frequent errors (bulkreact explain CODE says who must act, and how)")
         for code, number in codes[:_CODES_SHOWN]:
             entry = next(iter(find_entries(code)), None)
             description = entry.description if entry else "not in the catalogue; see error_description"
-            line = f"  {code} ({plural(number, 'row')}): {description}"
-            if self._console.is_terminal:
-                self._console.print(line, no_wrap=True, overflow="ellipsis")
-            else:
-                self._line(line)
+            self._wrap(f"  {code} ({plural(number, 'row')}): {description}")
         if (more := len(codes) - _CODES_SHOWN) > 0:
             self._wrap(f"  … and {plural(more, 'other code')}: see the report")
 

@@ -55,7 +55,8 @@ def _fact_lines(snapshot: RunSnapshot) -> Iterator[str]:
     if session := snapshot.session:
         yield f"Run {metadata.id}: running, process {session.process_id}, since {session.started_at}"
     else:
-        yield f"Run {metadata.id}: {status.stop_reason.state} at {overview.finished_at}: {status.stop_reason.reason}"
+        ended_at = f" at {overview.finished_at}" if status.end_recorded else ""
+        yield f"Run {metadata.id}: {status.stop_reason.state}{ended_at}: {status.stop_reason.reason}"
     yield f"Input:   {printable(metadata.input_name)}, {plural(overview.rows, 'row')}"
     yield f"Target:  {overview.target}"
     if metadata.origin:

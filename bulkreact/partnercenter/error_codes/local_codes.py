@@ -17,14 +17,17 @@ PARENT_FAILED = "parent-failed"
 PARENT_NOT_ACTIVE = "parent-not-active"
 # Begins the description if the call before the reactivation failed.
 READING = "while reading the subscription: "
-CHECK_LATER = "It may have worked: run the same command again in a few minutes, it reads the subscription's status."
+CHECK_LATER = "It may have worked. See in a few minutes whether it did, with: bulkreact verify."
 _SELL_ANEW = "This subscription cannot be brought back; sell the customer a new one."
 _FILL_IN = (
     "Fill it in in failed.csv (bulkreact discover --complete does, where only one is possible) and run that file. "
     "If the subscription itself is suspended, write subscription into a column kind."
 )
 _CORRECT_CELL = "Correct the cell in failed.csv and run that file."
-_REPEAT = "Run the same command again: it repeats the call under the same request id and settles the row."
+_REPEAT = (
+    "See whether it worked, with: bulkreact verify. If it did not, run the same command again: it repeats the call under "
+    "the same request id and settles the row."
+)
 _CELL = Guidance(None, Responsible.FILE_AUTHOR, _CORRECT_CELL)
 _LOST = Guidance(None, Responsible.OPERATOR, _REPEAT)
 _DONE = Guidance(None, Responsible.NOBODY, "")

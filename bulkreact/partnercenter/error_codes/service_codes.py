@@ -6,6 +6,7 @@ Meanings follow Microsoft's page *Partner Center REST error codes*; the descript
 from bulkreact.partnercenter.error_codes.entry import AnswerClass, ErrorCode, Guidance, Responsible
 
 UNEXPECTED_REDIRECT = "unexpected-redirect"
+PENDING_OPERATION = "900278"
 _ASK_SUPPORT = "Ask Microsoft support; quote request_id and correlation_id."
 _CHECK_IDS = "Check the ids of this row against Partner Center, correct them in failed.csv and run that file."
 _ADMIN_ROLE = (
@@ -105,7 +106,8 @@ _UNSUPPORTED = Guidance(AnswerClass.RETRY_ONCE, Responsible.MICROSOFT, _ASK_SUPP
 _ANSWER_LOST = Guidance(
     AnswerClass.RETRY,
     Responsible.OPERATOR,
-    "Run the same command again: it repeats the call under the same request id.",
+    "See whether it worked, with: bulkreact verify. If it did not, run the same command again: it repeats the call under "
+    "the same request id.",
 )
 
 SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
@@ -174,7 +176,7 @@ SERVICE_ENTRIES: tuple[ErrorCode, ...] = (
     _PARENT_FIRST.entry(409, "27009", "a subscription cannot be brought back before its parent is active"),
     _BUSY.entry(409, "800082", "the subscription is not ready to be updated"),
     _BUSY.entry(409, "", "the subscription is busy, perhaps with its renewal"),
-    _PENDING.entry(409, "900278", "another operation on this subscription is pending; it can take 24 hours"),
+    _PENDING.entry(409, PENDING_OPERATION, "another operation on this subscription is pending; it can take 24 hours"),
     _CHANGED_MEANWHILE.entry(412, "", "the subscription changed while it was being updated"),
     _THROTTLED.entry(429, "", "too many requests: Partner Center asks to wait"),
     _SERVER_ERROR.entry(500, "800003", "an unexpected error inside Partner Center"),

@@ -29,8 +29,8 @@ LATEST = "latest.json"
 class RowCounts(Struct):
     """Row counts by status, by error code if there is one, and by the run that took rows over.
 
-    Of the rows that are still the run's own: ``own_codes``, those that a limit excluded, those ``worth_retrying``, and
-    those in ``failed.csv`` that are ``correctable``.
+    Of the rows that are still the run's own: ``own_codes``, those that a limit excluded, those ``worth_retrying``,
+    ``unknown`` ones, those in ``failed.csv`` that are ``correctable``, and by code those that wait for something else than a command.
     """
 
     statuses: Counter[str] = field(default_factory=Counter)
@@ -41,6 +41,8 @@ class RowCounts(Struct):
     correctable: int = 0
     excluded_by_limit: int = 0
     worth_retrying: int = 0
+    unknown: int = 0
+    blocked: Counter[str] = field(default_factory=Counter)
 
     def add(self, row: ResultRow, times: int = 1) -> None:
         """Count one row, or several like it."""
@@ -48,19 +50,24 @@ class RowCounts(Struct):
         self.statuses[outcome.status] += times
         if outcome.code:
             self.codes[outcome.code] += times
+        is_duplicate = outcome.status is Status.DUPLICATE
+        if row.transferred_to and not is_duplicate:
+            self.transferred[row.transferred_to] += times
         if row.succeeded:
             return
         self.unsuccessful += row.needs_attention * times
-        is_duplicate = outcome.status is Status.DUPLICATE
         if row.transferred_to:
-            self.transferred.update({} if is_duplicate else {row.transferred_to: times})
             return
         self.own_codes.update({outcome.code: times} if outcome.code else {})
         self.excluded_by_limit += row.excluded_by_limit * times
         self.worth_retrying += row.worth_retrying * times
-        self.correctable += (
-            row.needs_attention and not is_duplicate and find_correctable_entry(outcome) is not None
-        ) * times
+        self.unknown += (outcome.status is Status.UNKNOWN) * times
+        if not row.needs_attention or is_duplicate:
+            return
+        if find_correctable_entry(outcome):
+            self.correctable += times
+        elif outcome.status is Status.FAILED and not row.worth_retrying:
+            self.blocked[outcome.code] += times
 
     def add_chunk(self, chunk: ResultChunk) -> None:
         """Count rows."""

@@ -174,6 +174,7 @@ def test_watching_that_is_interrupted_leaves_rows_accepted_and_can_be_continued(
     ended = program.wait(process)
     assert ended.code == code
     assert row_statuses(ended.run) == ["accepted"] * 4
+    assert "The run was interrupted: all rows were sent, only the watching of accepted ones was stopped: " in ended.err
     assert f"bulkreact resume {ended.run.name} --verify" in ended.err
     partner.service.behaviour = Behaviour(activation_delay=0)
     again = program("resume", *FAST, *QUICKLY)

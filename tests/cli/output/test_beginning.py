@@ -1,10 +1,10 @@
 """What a run shows before it sends anything, and what its question names."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from bulkreact.batch.journal.journal import LOCK_NAME
 from bulkreact.batch.journal.pending_rows import OpenCount
 from bulkreact.cli import confirm as confirm_module
 from bulkreact.cli.confirm import confirm
@@ -12,6 +12,7 @@ from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.partnercenter.auth.access_tokens import StaticToken
 from bulkreact.runs.beginning import describe_sending
 from bulkreact.settings import Cloud, Limits, Service
+from bulkreact.system_lock import system_lock
 from tests.support.ids import HEADER, guid, metadata, read_csv, row, write_csv
 from tests.support.program import Partner, Program, ProgramResult
 from tests.support.run_commands import FAST, latest_run, run
@@ -33,7 +34,7 @@ def test_a_run_begins_with_its_facts(program: Program, partner: Partner) -> None
     assert facts["Input"] == "input.csv, 3 rows"
     assert facts["Target"] == f"{partner.base_url}/v1, tenant {guid(7)}"
     assert facts["To send"] == "3 rows of 3 customers"
-    assert facts["Duration"].startswith("about 1 second, until ")
+    assert facts["Duration"] == "about 1 second"
     assert len(read_csv(ended.run / "results.csv")) == 3
 
 
@@ -67,14 +68,13 @@ def test_a_sweep_begins_each_run_with_its_facts(program: Program) -> None:
     assert facts["To send"] == f"1 row of customer {guid(1001)}"
 
 
-def test_a_run_that_ends_another_day_names_it() -> None:
+def test_a_run_says_how_long_it_takes_and_not_until_when_as_nobody_has_agreed_yet() -> None:
     access = AuthorizedAccess(StaticToken("token", now=lambda: 0.0))
     count, limits = OpenCount(rows=200_000, customers=9, calls=300_000), Limits(calls_per_second=5)
-    now = datetime(2026, 11, 30, 23, tzinfo=UTC)
-    lines = describe_sending(metadata(), Path("reports/x"), count, access, limits, now).splitlines()
+    lines = describe_sending(metadata(), Path("reports/x"), count, access, limits).splitlines()
     assert lines[-2:] == [
         "To send:    200,000 rows of 9 customers",
-        "Duration:   about 16 hours 40 minutes, until 2026-12-01 15:40:00 UTC",
+        "Duration:   about 16 hours 40 minutes",
     ]
 
 
@@ -105,5 +105,31 @@ def test_the_question_names_what_cannot_be_undone(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(confirm_module, "ask", lambda text, _refusal: asked.append(text))
-    confirm(OpenCount(1200, 1, 1200), SERVICE, yes=False, tenant_id=tenant, calls_per_second=rate)
+    confirm(OpenCount(1200, 1, 1200), "", SERVICE, yes=False, tenant_id=tenant, calls_per_second=rate)
     assert asked == [question]
+
+
+def test_rows_that_were_run_before_are_sent_again_only_by_who_is_told_in_the_question(
+    program: Program, partner: Partner
+) -> None:
+    first = run(program, partner, ["a"])
+    asked = program("run", "input.csv", "--base-url", partner.base_url)
+    assert asked.code == 2
+    assert (
+        f"I cannot ask: The same rows were run before and finished, as {first.run.name}: they are sent again. "
+        in asked.err
+    )
+    assert len(partner.requests()) == 1
+
+
+@pytest.mark.parametrize("command", [("run", "input.csv"), ("resume",)])
+def test_a_run_that_has_its_process_ends_another_before_it_says_what_it_would_send(
+    program: Program, partner: Partner, command: tuple[str, ...]
+) -> None:
+    folder = run(program, partner, ["a", 1599], "--attempts", "1").run
+    target = ("--base-url", partner.base_url) if command[0] == "run" else ()
+    with system_lock(folder / LOCK_NAME):
+        ended = program(*command, *target, *FAST)
+    assert ended.code == 5
+    assert f"Another process is working on run {folder.name}." in ended.err
+    assert "Target:" not in ended.err

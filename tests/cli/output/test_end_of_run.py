@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from bulkreact.batch.journal.journal import Journal
 from bulkreact.cli.output.status_table import describe_changes
+from bulkreact.models import RunState
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.html_page import Page
 from tests.support.ids import guid, read_csv, scenario_id
 from tests.support.program import Partner, Program, ProgramResult
 from tests.support.run_commands import FAST, latest_run, row_statuses, run
 
+AT = "2026-03-01T12:00:00.000Z"
 ONCE = ("--attempts", "1", "--halt-on-failures", "off")
 WAYS = ("Correct ", "Send ", "Look at ", " accepted and may take")
 
@@ -27,15 +30,14 @@ def positions(text: str, *parts: str) -> list[int]:
     return [text.index(part) for part in parts]
 
 
-def test_the_table_comes_first_then_what_to_do_then_the_files_then_three_errors(
+def test_the_table_comes_first_then_three_errors_then_the_files_then_what_to_do(
     program: Program, partner: Partner
 ) -> None:
     process = run(program, partner, ["a", 1503, 800111, 900278, 900335, 2597], *ONCE)
-    found = positions(process.err, "status ", "Correct 1 row in", "Send 2 rows again", "Report:", "Results:", "Failed:")
-    assert [*found, process.err.index("Most frequent errors")] == sorted(
-        [*found, process.err.index("Most frequent errors")]
-    )
-    errors = process.err.partition("Most frequent errors\n")[2].splitlines()
+    files = ("Report:", "Results:", "Failed:")
+    found = positions(process.err, "status ", "Most frequent errors", *files, "Correct 1 row in", "Send 2 rows again")
+    assert found == sorted(found)
+    errors = process.err.partition("says who must act, and how)\n")[2].partition("\n\n")[0].splitlines()
     assert len(errors) == 4
     assert errors[-1] == "  … and 2 other codes: see the report"
     assert all("(1 row): " in line for line in errors[:3])
@@ -133,7 +135,40 @@ def test_rows_that_were_never_sent_are_not_sent_again(program: Program, partner:
     process = run(program, partner, [900278, "a", "b"], *ONCE, "--limit", "1")
     name = process.run.name
     assert f"Send 2 rows that --limit left out with: bulkreact resume {name}" in process.err
-    assert f"Send 1 row again that may succeed now, and those left out, with: bulkreact retry {name}\n" in process.err
+    step = "Send 1 row again that may succeed in 24 hours, and those left out, with:"
+    assert f"{step} bulkreact retry {name}\n" in process.err
+
+
+def test_every_row_that_did_not_end_well_is_in_a_step_and_what_may_have_worked_is_looked_at_first(
+    program: Program, partner: Partner
+) -> None:
+    process = run(program, partner, ["a", 800111, 900335, 2597, 900278, 900280, 1599], *ONCE, "--max-outage", "0")
+    name, steps = process.run.name, process.err.splitlines()[-4:]
+    assert steps[0].startswith("Correct 1 row in failed.csv, then send it with: bulkreact run ")
+    assert steps[1:] == [
+        "2 rows were refused. See who must act, and how, with: bulkreact explain 900335 unexpected-redirect",
+        (
+            "1 row is accepted and may take minutes to become active. 1 row got no answer, but may be active. See "
+            f"whether they are active, before anything is sent again, with: bulkreact verify {name}"
+        ),
+        f"Send 3 rows again that may succeed now, 1 of them in 24 hours, with: bulkreact retry {name}",
+    ]
+    assert program("explain", "900335", "unexpected-redirect").out.count("Who must act: ") == 2
+
+
+def test_a_run_that_was_interrupted_when_all_was_sent_is_not_to_be_continued(
+    program: Program, partner: Partner
+) -> None:
+    partner.service.behaviour = Behaviour(activation_delay=0)
+    ended = run(program, partner, ["a"])
+    with Journal(ended.run) as journal:
+        number = journal.begin_session(command="resume", version="1", configured_per_minute=None, now=AT)
+        journal.end_session(number, state=RunState.INTERRUPTED, exit_code=130, reason="Ctrl-C", now=AT)
+    assert commands(replace(ended, err=program("status").out)) == [["verify", ended.run.name]]
+    verified = program("verify", *FAST)
+    assert "Changed: reactivated 0 → 1, accepted 1 → 0." in verified.err
+    assert commands(verified) == []
+    assert "bulkreact resume 2" not in program("status").out + (ended.run / "report.html").read_text(encoding="utf-8")
 
 
 def test_on_a_terminal_a_command_is_on_a_line_of_its_own(program: Program, partner: Partner) -> None:

@@ -64,7 +64,7 @@ def test_a_row_that_was_not_sent_gets_the_advice_of_the_answer_that_ended_it() -
 
 
 def test_an_unknown_row_that_was_ambiguously_refused_gets_the_advice_to_check_later() -> None:
-    assert "reads the subscription's status" in advice(Status.UNKNOWN, 400, "900337")
+    assert "in a few minutes whether it did, with: bulkreact verify" in advice(Status.UNKNOWN, 400, "900337")
 
 
 def test_an_unknown_row_is_explained_the_same_whatever_the_last_answer_was() -> None:
