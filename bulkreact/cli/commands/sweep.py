@@ -78,9 +78,9 @@ def command(ctx: click.Context, /, inbox: Path, **_: object) -> CommandEnd:
             say_remarks()
             return load_input(draft, name, path, load_options)
 
-        def confirm_sending(count: OpenCount) -> None:
+        def confirm_sending(count: OpenCount, remark: str) -> None:
             say_remarks()
-            _confirm(service, access, limits, count, yes=output.yes)
+            _confirm(service, access, limits, count, remark, yes=output.yes)
 
         environment = SweepEnvironment(
             reporter=reporter,
