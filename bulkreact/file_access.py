@@ -83,12 +83,12 @@ def needs_home(folder: Path) -> bool:
     return folder.parts[:1] == ("~",)
 
 
-def can_make(folder: Path) -> bool:
+def can_create(folder: Path) -> bool:
     """Return whether a folder is there to be written, or can be made."""
-    return folder.is_absolute() and os.access(nearest(folder), os.W_OK | os.X_OK)
+    return folder.is_absolute() and os.access(nearest_existing(folder), os.W_OK | os.X_OK)
 
 
-def nearest(path: Path) -> Path:
+def nearest_existing(path: Path) -> Path:
     """Return an absolute path itself if it exists and can be reached, else the nearest folder above that can be."""
     return next((level for level in (path, *path.parents) if os.access(level, os.F_OK)), Path(path.anchor))
 

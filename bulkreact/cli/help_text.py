@@ -44,7 +44,7 @@ def write_options(command: click.Command, ctx: click.Context, formatter: click.H
     }
     for title, names in option_sections(list(records)):
         with formatter.section(title):
-            formatter.write_dl([_tidy(records[name]) for name in names])
+            formatter.write_dl([_simplify(records[name]) for name in names])
 
 
 def write_examples(command: str, formatter: click.HelpFormatter) -> None:
@@ -60,7 +60,7 @@ def write_examples(command: str, formatter: click.HelpFormatter) -> None:
 
 def suggest_command(name: str, ctx: click.Context) -> Never:
     """Raise a usage error for a command that does not exist, with the nearest one."""
-    near = OTHER_COMMANDS.get(name.lower()) or _nearest(name.lower(), COMMANDS)
+    near = OTHER_COMMANDS.get(name.lower()) or _find_closest(name.lower(), COMMANDS)
     suggestion = f"Did you mean 'bulkreact {near}'?" if near else "'bulkreact --help' lists all commands."
     raise click.UsageError(f"There is no command {name!r}. {suggestion}", ctx)
 
@@ -69,7 +69,7 @@ def suggest_option(error: click.NoSuchOption, known: Collection[str], ctx: click
     """Raise a usage error for an option that does not exist, with what does what it may have meant."""
     name = error.option_name
     near = next((option for option in sorted(known) if len(name) > len("--x") and option.startswith(name)), "")
-    near = near or _nearest(name, known)
+    near = near or _find_closest(name, known)
     advice = OTHER_NAMES.get(name.lower()) or (f"did you mean {near}?" if near else "")
     suggestion = (
         f" {advice[0].upper()}{advice[1:].rstrip('.?')}{'?' if advice.endswith('?') else '.'}" if advice else ""
@@ -77,7 +77,7 @@ def suggest_option(error: click.NoSuchOption, known: Collection[str], ctx: click
     raise click.UsageError(f"There is no option {name}.{suggestion}", ctx)
 
 
-def _nearest(name: str, known: Collection[str]) -> str:
+def _find_closest(name: str, known: Collection[str]) -> str:
     """Return the known name that is most like a mistyped one, empty if none is."""
     from difflib import get_close_matches  # noqa: PLC0415 - only mistakes need it
 
@@ -89,7 +89,7 @@ def _name(option: click.Option) -> str:
     return "help" if "--help" in option.opts else str(option.name)
 
 
-def _tidy(record: tuple[str, str]) -> tuple[str, str]:
+def _simplify(record: tuple[str, str]) -> tuple[str, str]:
     """Return the names and the text of an option without what click says of numbers within bounds."""
     names, text = record
     for word in ("INTEGER RANGE", "FLOAT RANGE", "INTEGER"):

@@ -75,12 +75,12 @@ def _examine(inbox: Folder, name: str, *, keep: bool) -> FileSnapshot | ForeignE
         return None
     if not stat.S_ISREG(status.st_mode):
         return ForeignEntry(name, "it is a pipe, a socket or a device, and no file. Remove it")
-    if reason := _objection(inbox, status, keep=keep):
+    if reason := _rejection_reason(inbox, status, keep=keep):
         return ForeignEntry(name, reason)
     return FileSnapshot.of(name, status)
 
 
-def _objection(inbox: Folder, status: os.stat_result, *, keep: bool) -> str:
+def _rejection_reason(inbox: Folder, status: os.stat_result, *, keep: bool) -> str:
     """Return why a file is not touched, empty if it may be."""
     # A link may show a file that whoever made it cannot read.
     if status.st_nlink > 1 and not _is_half_moved(inbox, status):

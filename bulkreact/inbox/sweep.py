@@ -21,7 +21,7 @@ from bulkreact.inbox.scan import InboxScan, scan
 from bulkreact.inbox.sweep_pass import SweepJob, SweepPass
 from bulkreact.inbox.unfinished import UnfinishedRuns
 from bulkreact.monitoring.monitors import CommandEnd, ReportState
-from bulkreact.monitoring.webhooks import first_ones
+from bulkreact.monitoring.webhooks import shorten_list
 from bulkreact.runs.interruption import deferring_signals, exit_code_of
 from bulkreact.wording import describe_refusal, printable
 
@@ -149,7 +149,7 @@ def _end_of_pass(job: SweepJob, results: Sequence[FileResult], stop_code: int = 
     lines = [result.line for result in results if result.exit_code]
     return CommandEnd(
         stop_code or most_severe(result.exit_code for result in results),
-        "; ".join(first_ones(lines, "more files")),
+        "; ".join(shorten_list(lines, "more files")),
         [result.written for result in results if result.written],
         {"inbox": str(job.inbox.resolve()), "files": files} if files else {},
         sweep_metrics(job.inbox, results, now=job.environment.now(), last_activity=job.ledger.last_activity()),

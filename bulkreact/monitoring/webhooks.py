@@ -45,10 +45,10 @@ class Notification(Struct, frozen=True):
     @property
     def line(self) -> str:
         """Return all of it on one line; of many files the first ones, then how many more."""
-        return printable("; ".join((self.headline, *first_ones(self.sentences, "more files"))))
+        return printable("; ".join((self.headline, *shorten_list(self.sentences, "more files"))))
 
 
-def first_ones(texts: Sequence[str], others: str) -> list[str]:
+def shorten_list(texts: Sequence[str], others: str) -> list[str]:
     """Return the first ten of some texts, and how many others there are."""
     count = len(texts) - _SHOWN
     return [*texts[:_SHOWN], *([f"and {count:,} {others}"] if count > 0 else [])]
@@ -99,16 +99,16 @@ def teams_card(notification: Notification) -> dict[str, object]:
         "version": "1.4",
         "body": [
             title,
-            *map(_plain, first_ones(notification.sentences, "more files")),
+            *map(_paragraph, shorten_list(notification.sentences, "more files")),
             {
                 "type": "FactSet",
                 "facts": [
                     {"title": name.replace("_", " "), "value": str(value)} for name, value in facts if value is not None
                 ],
             },
-            *(_plain(str(value), name) for name, value in foreign if value and value not in notification.sentences),
-            *map(_plain, first_ones(codes, "more codes")),
-            *([_plain("; ".join(first_ones(customers, "more")), "customers to look at")] if customers else []),
+            *(_paragraph(str(value), name) for name, value in foreign if value and value not in notification.sentences),
+            *map(_paragraph, shorten_list(codes, "more codes")),
+            *([_paragraph("; ".join(shorten_list(customers, "more")), "customers to look at")] if customers else []),
         ],
     }
     if url := content.get("url"):
@@ -152,7 +152,7 @@ def _describe(code: str) -> str:
     return entry.description if entry else "not in the catalogue; see error_description"
 
 
-def _plain(text: str, name: str = "") -> dict[str, object]:
+def _paragraph(text: str, name: str = "") -> dict[str, object]:
     """Return a paragraph in which nothing is Markdown, as it would be in a TextBlock or a FactSet."""
     label = [{"type": "TextRun", "weight": "bolder", "text": f"{printable(name.replace('_', ' '))}: "}] if name else []
     return {"type": "RichTextBlock", "inlines": [*label, {"type": "TextRun", "text": printable(text)}]}

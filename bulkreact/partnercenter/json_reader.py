@@ -15,12 +15,14 @@ def _whole_number(digits: str) -> int | None:
     return int(digits) if len(digits) <= _DIGITS else None
 
 
-def _unread(_number: str) -> None:
+def _ignore_fraction(_number: str) -> None:
     """Ignore a fraction: none is needed."""
 
 
 # Not strict: unescaped control characters in strings are accepted.
-_DECODER = json.JSONDecoder(parse_int=_whole_number, parse_float=_unread, parse_constant=_unread, strict=False)
+_DECODER = json.JSONDecoder(
+    parse_int=_whole_number, parse_float=_ignore_fraction, parse_constant=_ignore_fraction, strict=False
+)
 
 
 class JsonReader:

@@ -62,7 +62,7 @@ class ControlFolder:
                 f"The folder of --control, {self._folder}, cannot be used: {describe_error(error)}. Nothing was sent."
             ) from None
         # Here, so that a file that is there already stops the command before it does anything.
-        self._obey()
+        self._apply_requests()
         thread = threading.Thread(target=self._watch, name="control", daemon=True)
         thread.start()
         try:
@@ -89,7 +89,7 @@ class ControlFolder:
         before, meter = self._report, ProgressMeter(phase, loop_time())
 
         def measure() -> None:
-            self._report = before.measured(meter.measure(loop_time()))
+            self._report = before.in_phase(meter.measure(loop_time()))
 
         measure()
         try:
@@ -97,12 +97,12 @@ class ControlFolder:
                 yield
         finally:
             measure()
-            self._report = self._report.ended()
+            self._report = self._report.after_phase()
 
     def _watch(self) -> None:
         due = 0.0
         while not self._ended.wait(_LOOK_SECONDS):
-            self._obey()
+            self._apply_requests()
             if time.monotonic() >= due:
                 due = time.monotonic() + _REPORT_SECONDS
                 self._try_to_write()
@@ -127,7 +127,7 @@ class ControlFolder:
             if os.name != "nt":
                 raise
 
-    def _obey(self) -> None:
+    def _apply_requests(self) -> None:
         at_once = _exists(self._folder / STOP_NOW)
         if not at_once and not _exists(self._folder / STOP):
             return

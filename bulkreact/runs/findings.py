@@ -55,7 +55,7 @@ class Findings(Struct):
     @property
     def to_do(self) -> list[Check]:
         """Return the checks that need attention, what prevents a run first."""
-        return [check for result in (CheckResult.FAILED, CheckResult.WARNING) for check in self._with(result)]
+        return [check for result in (CheckResult.FAILED, CheckResult.WARNING) for check in self._select(result)]
 
     @property
     def others(self) -> list[Check]:
@@ -66,14 +66,14 @@ class Findings(Struct):
     def verdict(self) -> str:
         """Return whether a run could work, as a sentence with the names of the checks that say otherwise."""
         failed, warnings = (
-            ", ".join(check.name for check in self._with(result))
+            ", ".join(check.name for check in self._select(result))
             for result in (CheckResult.FAILED, CheckResult.WARNING)
         )
         if failed:
             return f"A run would not work: {failed}."
         return f"A run could work. Look at: {warnings}." if warnings else "A run could work."
 
-    def _with(self, result: CheckResult) -> list[Check]:
+    def _select(self, result: CheckResult) -> list[Check]:
         return [check for check in self.checks if check.result is result]
 
     def add(self, name: str, result: CheckResult, message: str, advice: str = "") -> None:

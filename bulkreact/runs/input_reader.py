@@ -44,7 +44,7 @@ class LoadedInput(Struct, frozen=True):
     arguments: tuple[str, ...] = ()
 
 
-def shown_name(source: str) -> str:
+def display_name(source: str) -> str:
     """Return what messages call the input."""
     return "standard input" if source == _STANDARD_INPUT else printable(source)
 
@@ -61,7 +61,7 @@ def open_input(source: str, limits: ReadLimits) -> Iterator[Path]:
         if source == _STANDARD_INPUT and sys.stdin.isatty():
             sys.stderr.write("Reading the file from the terminal: end it with Ctrl-D.\n")
         with (
-            refusing(shown_name(source)),
+            refusing(display_name(source)),
             nullcontext(sys.stdin.buffer) if source == _STANDARD_INPUT else path.open("rb") as stream,
         ):
             _copy_stream(stream, copy, limits)
@@ -97,7 +97,7 @@ def load_input(
 
     ``on_problem`` gets everything that is wrong with cells.
     """
-    name, input_file = shown_name(source), None
+    name, input_file = display_name(source), None
     with _fast_import():
         from bulkreact.sheets.input.input_file import InputFile  # noqa: PLC0415 - loads pandas
     try:

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from bulkreact.file_access import NO_HOME, foreign_writers, nearest, needs_home
+from bulkreact.file_access import NO_HOME, foreign_writers, nearest_existing, needs_home
 from bulkreact.partnercenter.auth.app_credentials import Certificate, exposed_files
 from bulkreact.partnercenter.auth.credential_source import CredentialSource, secret_of
 from bulkreact.runs.findings import CheckResult, Findings
@@ -44,7 +44,7 @@ def check_folder(findings: Findings, name: str, folder: Path, advice: str) -> No
         return
     path = folder.absolute()
     try:
-        with tempfile.TemporaryFile(dir=nearest(path)) as handle:
+        with tempfile.TemporaryFile(dir=nearest_existing(path)) as handle:
             handle.write(b"x")
     except OSError as error:
         findings.add(name, CheckResult.FAILED, f"{folder} cannot be written: {error.strerror}", advice)

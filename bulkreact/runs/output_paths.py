@@ -129,10 +129,10 @@ def _is_same(first: Path, second: Path) -> bool:
     """Return whether two paths are, or would be, one file; names differ in more than letter case everywhere."""
     if _is_same_file(first, second):
         return True
-    return _fold(first.name) == _fold(second.name) and _is_same_file(first.parent, second.parent)
+    return _fold_case(first.name) == _fold_case(second.name) and _is_same_file(first.parent, second.parent)
 
 
-def _fold(name: str) -> str:
+def _fold_case(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
-from bulkreact.file_access import can_make
+from bulkreact.file_access import can_create
 
 
 def state_folder() -> Path:
@@ -18,7 +18,7 @@ def state_folder() -> Path:
         return Path(os.path.expanduser(folder))  # noqa: PTH111 - the other way raises where there is no home folder
     default = _default_folder()
     service = os.environ.get("STATE_DIRECTORY", "").split(os.pathsep)[0]
-    return Path(service) if service and not can_make(default) else default
+    return Path(service) if service and not can_create(default) else default
 
 
 def _default_folder() -> Path:

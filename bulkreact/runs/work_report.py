@@ -40,7 +40,7 @@ class WorkReport(Struct, frozen=True):
     waits: WaitState = _NO_WAITS
     stopping: bool = False
 
-    def measured(self, snapshot: ProgressSnapshot) -> "WorkReport":
+    def in_phase(self, snapshot: ProgressSnapshot) -> "WorkReport":
         """Return the report during a phase, made from the one before it."""
         waits = format_waits(snapshot.waits, snapshot.open)
         verifies = snapshot.title == VERIFYING
@@ -63,7 +63,7 @@ class WorkReport(Struct, frozen=True):
             return snapshot.settled
         return self.settled - snapshot.open if verifies else self.settled + snapshot.settled
 
-    def ended(self) -> "WorkReport":
+    def after_phase(self) -> "WorkReport":
         """Return the report after a phase: nothing is called, and nothing waits."""
         return replace(self, per_minute=0.0, waits=_NO_WAITS)
 

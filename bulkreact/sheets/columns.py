@@ -115,7 +115,7 @@ def find_layout(
     carried_names = dict(zip(carried, names, strict=True))
     return ColumnLayout(
         layout_ids,
-        _optional(header, rule.named),
+        _find_optional(header, rule.named),
         carried,
         names,
         results,
@@ -208,7 +208,7 @@ def _quote_names(names: Iterable[str]) -> str:
     return ", ".join(map(repr, names))[:500]
 
 
-def _optional(header: Sequence[str], named: Mapping[str, str]) -> dict[str, int]:
+def _find_optional(header: Sequence[str], named: Mapping[str, str]) -> dict[str, int]:
     """Return the indexes of the optional columns; the first of several with the same name counts."""
     keys = [header_key(name) for name in header]
     indexes = {column: keys.index(key) for column in OPTIONAL_COLUMNS if (key := header_key(column)) in keys}

@@ -24,7 +24,7 @@ def members(report: WorkReport) -> dict[str, object]:
 
 def test_rows_settled_by_earlier_processes_count() -> None:
     begun = WorkReport(run_id="run", total=10, settled=6, failures=2, calls=7)
-    assert members(begun.measured(snapshot("Reactivating", 1, 4))) == {
+    assert members(begun.in_phase(snapshot("Reactivating", 1, 4))) == {
         "run_id": "run",
         "phase": "sending",
         "words": "Reactivating: 4 rows wait: 3 throttled, 1 busy; 2 customers throttled; next call in 0:08",
@@ -39,16 +39,16 @@ def test_rows_settled_by_earlier_processes_count() -> None:
 
 
 def test_while_rows_are_verified_those_are_settled_that_are_not_watched_any_more() -> None:
-    report = WorkReport(run_id="run", total=10, settled=10).measured(snapshot(VERIFYING, 1, 4))
+    report = WorkReport(run_id="run", total=10, settled=10).in_phase(snapshot(VERIFYING, 1, 4))
     assert (report.activity, report.total, report.settled) == (Activity.VERIFYING, 10, 7)
 
 
 def test_a_discovery_counts_what_it_reads() -> None:
-    report = WorkReport().measured(snapshot("Customers", 2, 5)).ended().measured(snapshot("Reading", 1, 3))
+    report = WorkReport().in_phase(snapshot("Customers", 2, 5)).after_phase().in_phase(snapshot("Reading", 1, 3))
     assert (report.run_id, report.total, report.settled, report.calls) == (None, 3, 1, 8)
 
 
 @pytest.mark.parametrize("stopping", [True, False])
 def test_after_a_phase_nothing_waits_and_a_stop_is_still_known(stopping: bool) -> None:
-    report = WorkReport(run_id="run").measured(snapshot("Reactivating", 1, 4, stopping=stopping)).ended()
+    report = WorkReport(run_id="run").in_phase(snapshot("Reactivating", 1, 4, stopping=stopping)).after_phase()
     assert (report.per_minute, report.waits, report.stopping) == (0.0, WaitState(), stopping)

@@ -19,7 +19,7 @@ from bulkreact.cli.commands.discover_customers import (
 from bulkreact.cli.options.input import read_layout
 from bulkreact.errors import EXIT_SUCCESS, InputRefusedError
 from bulkreact.models import Kind
-from bulkreact.runs.input_reader import shown_name
+from bulkreact.runs.input_reader import display_name
 from bulkreact.runs.reporter import Reporter
 from bulkreact.sheets.columns import CANDIDATES
 from bulkreact.sheets.input.missing_ids import CompletionRow, InputWithMissingIds
@@ -81,7 +81,7 @@ class Completion(Struct):
 def complete(ctx: click.Context, path: Path, out: Path | None, reporter: Reporter) -> int:
     """Look up what an input lacks, write it completed, and return the exit code."""
     params = ctx.params
-    name = shown_name(params["complete"])
+    name = display_name(params["complete"])
     if not path.is_file():
         raise InputRefusedError(f"{name} does not exist." if not path.exists() else f"{name} is a folder; name a file.")
     text = out is None or out.suffix.lower() != table_writer.WORKBOOK
@@ -99,7 +99,7 @@ def complete(ctx: click.Context, path: Path, out: Path | None, reporter: Reporte
     chosen = ChosenCustomers(tuple(dict.fromkeys(customer for customer, _ in missing)), frozenset(missing))
     criteria = DiscoveryFilter(only=frozenset())
     with read_customers(ctx, criteria, chosen, reporter) if missing else nullcontext() as store:
-        completion = Completion(table, store, _unread(store) if store else frozenset())
+        completion = Completion(table, store, _list_unread(store) if store else frozenset())
         write_output(
             out,
             lambda path: table_writer.write(path, table.header, completion.rows(), title="Subscriptions"),
@@ -113,7 +113,7 @@ def complete(ctx: click.Context, path: Path, out: Path | None, reporter: Reporte
     return code
 
 
-def _unread(store: DiscoveryStore) -> frozenset[tuple[str, str]]:
+def _list_unread(store: DiscoveryStore) -> frozenset[tuple[str, str]]:
     """Return what could not be read: a customer and one of their subscriptions, or all if that is empty."""
     return frozenset(
         (

@@ -11,7 +11,7 @@ from bulkreact.batch.environment import OutageRecord, Phase, StopReason
 from bulkreact.cli.output.progress_view import reporting_progress, showing_progress
 from bulkreact.cli.output.status_table import describe_changes, status_table
 from bulkreact.cli.output.streams import message_failure
-from bulkreact.cli.output.terminal import echo, outward
+from bulkreact.cli.output.terminal import echo, redact_and_escape
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import Outcome, RunState
 from bulkreact.partnercenter.error_codes.lookup import find_entries
@@ -41,7 +41,7 @@ class SafeConsole(Console):
 
     def render_str(self, text: str, *arguments: object, **options: object) -> Text:
         """Turn a text or a table's cell into what is shown."""
-        return super().render_str(outward(text), *arguments, **options)  # type: ignore[arg-type]
+        return super().render_str(redact_and_escape(text), *arguments, **options)  # type: ignore[arg-type]
 
 
 def stdout_console() -> Console:
@@ -54,7 +54,7 @@ def stdout_console() -> Console:
 
 def print_wrapped(console: Console, message: str) -> None:
     """Print a message, wrapped between words on a terminal."""
-    text = wrap_lines(outward(message), console.width) if console.is_terminal else message
+    text = wrap_lines(redact_and_escape(message), console.width) if console.is_terminal else message
     console.print(text, soft_wrap=True)
 
 

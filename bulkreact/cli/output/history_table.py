@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 
 from bulkreact.cli.output.console import stdout_console
-from bulkreact.cli.output.terminal import echo, outward
+from bulkreact.cli.output.terminal import echo, redact_and_escape
 from bulkreact.models import Status
 from bulkreact.runs.history import RunSummary, summarize
 from bulkreact.runs.index import list_runs
@@ -48,9 +48,11 @@ def _print(console: Console, summaries: Sequence[RunSummary]) -> None:
     for summary in summaries:
         console.print(summary.run.metadata.id, soft_wrap=True)
         exit_code = "" if summary.exit_code is None else f", exit code {summary.exit_code}"
-        took = f"; took {_took(summary)}" if summary.seconds is not None else ""
+        took = f"; took {_format_duration(summary)}" if summary.seconds is not None else ""
         rows = plural(summary.rows, "row")
-        console.print(Padding(outward(f"{summary.state}{exit_code}, {rows}: {_ending(summary)}{took}"), (0, 0, 0, 2)))
+        console.print(
+            Padding(redact_and_escape(f"{summary.state}{exit_code}, {rows}: {_ending(summary)}{took}"), (0, 0, 0, 2))
+        )
 
 
 def _table(summaries: Iterable[RunSummary]) -> Table:
@@ -64,7 +66,7 @@ def _table(summaries: Iterable[RunSummary]) -> Table:
             "" if summary.exit_code is None else str(summary.exit_code),
             f"{summary.rows:,}",
             _ending(summary),
-            _took(summary),
+            _format_duration(summary),
         )
     return table
 
@@ -76,5 +78,5 @@ def _ending(summary: RunSummary) -> str:
     return f"{counts or 'no rows'}{f' ({origin})' if origin else ''}"
 
 
-def _took(summary: RunSummary) -> str:
+def _format_duration(summary: RunSummary) -> str:
     return "" if summary.seconds is None else str(timedelta(seconds=round(summary.seconds)))

@@ -13,7 +13,7 @@ from bulkreact.batch.journal.watched_rows import WATCHED
 from bulkreact.cli.output.progress_view import LINE_SECONDS, ProgressView
 from bulkreact.cli.output.status_table import status_table
 from bulkreact.cli.output.streams import reader_has_left
-from bulkreact.cli.output.terminal import echo, outward
+from bulkreact.cli.output.terminal import echo, redact_and_escape
 from bulkreact.models import FAILURES, RunState
 from bulkreact.runs.outage_messages import describe_outage
 from bulkreact.runs.progress_lines import format_progress_line, format_waits
@@ -124,7 +124,7 @@ def _watch(read: Callable[[], RunSnapshot], show: Callable[[RunSnapshot], None],
 
 
 def _frame(snapshot: RunSnapshot) -> Group:
-    lines = (Text(outward(line)) for line in _fact_lines(snapshot))
+    lines = (Text(redact_and_escape(line)) for line in _fact_lines(snapshot))
     return Group(*lines, ProgressView(measure_progress(snapshot)), status_table(snapshot.overview.counts.statuses))
 
 

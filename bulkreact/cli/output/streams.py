@@ -104,7 +104,7 @@ class DataChannel(OutputChannel):
 def install_streams() -> None:
     """Let standard output and error of this process escape what they cannot show, and fail as their channels do."""
     for descriptor in _STANDARD:
-        _occupy(descriptor)
+        _ensure_open(descriptor)
     if sys.stdin is None:
         sys.stdin = open(_STANDARD[0], encoding="utf-8", closefd=False)  # noqa: SIM115 - it stays open
     sys.stdout = _wrap(sys.stdout, DataChannel)
@@ -123,7 +123,7 @@ def reader_has_left() -> bool:
     return isinstance(channel, DataChannel) and channel.reader_has_left
 
 
-def _occupy(descriptor: int) -> None:
+def _ensure_open(descriptor: int) -> None:
     """Open the null device as a standard descriptor that is closed: the next file would get its number, and its output."""
     try:
         os.fstat(descriptor)

@@ -14,7 +14,7 @@ def redact(text: str) -> str:
     return invocation_of(ctx).redactor.redact(text) if ctx else text
 
 
-def outward(text: str) -> str:
+def redact_and_escape(text: str) -> str:
     """Return text as people may see it: without secrets, control characters escaped."""
     return printable_lines(redact(text))
 
@@ -22,5 +22,5 @@ def outward(text: str) -> str:
 def echo(text: str, *, err: bool = False, end: str = "\n") -> None:
     """Write text for people, or JSON, to standard output or standard error."""
     stream = sys.stderr if err else sys.stdout
-    stream.write(f"{outward(text)}{end}")
+    stream.write(f"{redact_and_escape(text)}{end}")
     stream.flush()

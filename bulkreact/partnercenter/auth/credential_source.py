@@ -149,7 +149,7 @@ def _resolve(
 
 def sign_in_identity(options: IdentityOptions, sign_ins: Sequence[SignInRecord]) -> Identity:
     """Return the identity to sign in with; missing options are taken from the only matching sign-in."""
-    matching = _matching(options, sign_ins)
+    matching = _find_matching(options, sign_ins)
     if len(matching) == 1:
         return _user_identity(options, matching[0])
     return _complete(_identity(options, suffix="/user_impersonation"), what="A sign-in")
@@ -157,7 +157,7 @@ def sign_in_identity(options: IdentityOptions, sign_ins: Sequence[SignInRecord])
 
 def matching_sign_in(options: IdentityOptions, sign_ins: Sequence[SignInRecord]) -> SignInRecord | None:
     """Return the sign-in that matches the options, None if none does; InputRefusedError if several do."""
-    matching = _matching(options, sign_ins)
+    matching = _find_matching(options, sign_ins)
     if len(matching) > 1:
         names = "; ".join(
             f"--tenant-id {record.tenant_id} --client-id {record.client_id} ({record.user})" for record in matching
@@ -194,7 +194,7 @@ def _origin(options: IdentityOptions, name: str) -> OptionSource:
     return options.origins.get(name, OptionSource.COMMAND_LINE)
 
 
-def _matching(options: IdentityOptions, sign_ins: Sequence[SignInRecord]) -> list[SignInRecord]:
+def _find_matching(options: IdentityOptions, sign_ins: Sequence[SignInRecord]) -> list[SignInRecord]:
     return [
         record
         for record in sign_ins
