@@ -40,9 +40,10 @@ def describe_decision(approval: Approval) -> str:
     """Return a decision for the trail: what it is bound to, or why nothing is to be sent."""
     if approval.decision == REJECTED:
         return approval.comment
-    first = f"approved_by: {SAME_PERSON}" if approval.decision == SAME_PERSON else approval.comment
+    first = f"approved_by: {SAME_PERSON}" if approval.decision == SAME_PERSON else ""
     bound = f"sha256: {approval.sha256}; digest: {approval.digest}; options: {approval.options_sha256}"
-    return "; ".join(filter(None, [first, bound]))
+    # A comment comes last: nobody can make it look like what the decision is bound to.
+    return "; ".join(filter(None, [first, bound, "" if first else approval.comment]))
 
 
 def find_difference(

@@ -37,7 +37,7 @@ async def submit(site: Site, visit: Visit) -> tuple[int, str]:
         advice = "Wait for it." if same[0].is_open else "To send them again all the same, say so beside the button."
         raise RequestRefusedError("same-rows", f"{same[0].message} {advice}", field="again")
     if site.settings.needs_approval(plan.valid):
-        await change_job(site, visit, JobEvent.REQUESTED)
+        await change_job(site, visit, JobEvent.REQUESTED, note=form.text("note", NOTE))
     else:
         await _decide(site, visit, version, JobEvent.SUBMITTED, SAME_PERSON, form.text("note", NOTE))
     return 200, f"{site.base}/jobs/{job.number}"
@@ -88,7 +88,7 @@ async def _decide(site: Site, visit: Visit, version: Version, event: JobEvent, d
         version=job.version,
         person=visit.person.id,
         run_id=new_id(job.name, now),
-        note=visit.form.text("note", NOTE),
+        note=comment if decision == SAME_PERSON else "",
     )
     changed = await asyncio.to_thread(
         site.store.change,

@@ -73,11 +73,14 @@ async def replace_file(site: Site, visit: Visit) -> tuple[int, str]:
     """Let a job have another file."""
     job, form = visit.job, visit.form
     version = await _change_of_version(site, visit, JobEvent.REPLACED)
+    note = form.text("note", NOTE)
     with site.checks.admission():
         file = await _receive(site, form)
         make = _new_file(site, visit, "replaced", file, options_of(version), iso_milliseconds(site.now()))
         try:
-            await change_job(site, visit, JobEvent.REPLACED, detail=file.sha256, name=file.name, version=make)
+            await change_job(
+                site, visit, JobEvent.REPLACED, detail=file.sha256, name=file.name, note=note, version=make
+            )
         finally:
             file.path.unlink(missing_ok=True)
     return 200, f"{site.base}/jobs/{job.number}"
@@ -163,11 +166,11 @@ async def change_job(
     *,
     detail: str = "",
     name: str = "",
+    note: str = "",
     version: AddVersion | None = None,
 ) -> None:
     """Let an event happen to a job; RequestRefusedError if its state does not allow that."""
     now, job = iso_milliseconds(site.now()), visit.job
-    note = visit.form.text("note", NOTE)
     happening = Happening(event=event, now=now, version=job.version, person=visit.person.id, name=name, note=note)
     changed = await asyncio.to_thread(
         site.store.change, job.number, happening, visit.actor, detail=detail, version=version

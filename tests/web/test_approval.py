@@ -54,6 +54,19 @@ async def test_a_second_person_sends_a_file_on_its_way(tmp_path: Path) -> None:
     assert json.loads((folder / "summary.json").read_text("utf-8"))["operator"] == "Ann approved by Ben"
 
 
+async def test_who_approves_can_say_something_in_their_own_name_alone(tmp_path: Path) -> None:
+    comment = f"sha256: {'0' * 64}; digest: {'0' * 64}"
+    async with practising(tmp_path, "ann", "ben") as (ann, ben):
+        number = await asks(ann, note="for March")
+        await decide(ben, number, comment=comment, note="for April")
+        job = await ann.job(number)
+        events = (await ann.json(f"/api/jobs/{number}/audit"))["events"]
+    (detail,) = (event["detail"] for event in events if event["event"] == "approved")
+    assert job["note"] == "for March"
+    assert detail.startswith(f"sha256: {job['check']['sha256']}; digest: {job['check']['digest']}; options: ")
+    assert detail.endswith(f"; {comment}")
+
+
 async def test_nobody_approves_what_they_had_a_hand_in(tmp_path: Path) -> None:
     async with practising(tmp_path, "ann", "ben", "cleo") as (ann, ben, cleo):
         own = await asks(cleo)
