@@ -98,10 +98,21 @@ def load_all(reports: Path) -> StoredIndex:
 
 def load(reports: Path, is_wanted: Callable[[Facts], object] | None) -> StoredIndex:
     """Return the entries of runs that are wanted; nothing if the index cannot be used."""
+    return _load(reports, lambda connection: _read(connection, is_wanted))
+
+
+def load_named(reports: Path, names: Collection[str]) -> StoredIndex:
+    """Return the entries of runs with certain names; nothing if the index cannot be used."""
+    return _load(reports, lambda connection: StoredIndex(_named_entries(connection, names)))
+
+
+def _load(reports: Path, read: Callable[[sqlite3.Connection], StoredIndex]) -> StoredIndex:
     try:
         with closing(_connect(reports, "ro")) as connection:
             connection.execute("BEGIN")
-            return _read(connection, is_wanted)
+            if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+                return StoredIndex()
+            return read(connection)
     except sqlite3.Error as error:
         return StoredIndex(is_damaged=is_damage(error))
     except (UnicodeDecodeError, _MismatchError):
@@ -111,8 +122,6 @@ def load(reports: Path, is_wanted: Callable[[Facts], object] | None) -> StoredIn
 
 
 def _read(connection: sqlite3.Connection, is_wanted: Callable[[Facts], object] | None) -> StoredIndex:
-    if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-        return StoredIndex()
     if is_wanted is None:
         return StoredIndex(_entries(connection.execute(_ENTRIES)))
     wanted, others = list[str](), dict[str, int]()
@@ -125,9 +134,11 @@ def _read(connection: sqlite3.Connection, is_wanted: Callable[[Facts], object] |
             wanted.append(facts.name)
         else:
             others[facts.name] = facts.seal
-    names = json.encode(wanted).decode()
-    rows = connection.execute(f"{_ENTRIES} {_NAMED}", (names,))
-    return StoredIndex(_entries(rows), others)
+    return StoredIndex(_named_entries(connection, wanted), others)
+
+
+def _named_entries(connection: sqlite3.Connection, names: Collection[str]) -> dict[str, Entry]:
+    return _entries(connection.execute(f"{_ENTRIES} {_NAMED}", (json.encode(names).decode(),)))
 
 
 def _entries(rows: sqlite3.Cursor) -> dict[str, Entry]:

@@ -52,14 +52,18 @@ class HistoryFilter(Struct, frozen=True):
             wanted["(created_at, number) < (?, ?)"] = (self.after.created_at, self.after.number)
         return wanted
 
-    def has_run(self, key: HistoryKey, name: str, operator: str) -> bool:
-        """Return whether a run is wanted, as far as its state is not asked for."""
+    def may_have_run(self, key: HistoryKey, name: str, *, is_open: bool = True) -> bool:
+        """Return whether a run may be wanted, whoever has made it; one that is not open does not run."""
         return (
-            self.by in operator.casefold()
+            (self.state in {"", JobState.FINISHED} or (self.state == JobState.RUNNING and is_open))
             and self.text in f"{name} {key.run}".casefold()
             and self.since <= key.created_at < (self.until or "9")
             and (self.after is None or key < self.after)
         )
+
+    def has_run(self, key: HistoryKey, name: str, operator: str) -> bool:
+        """Return whether a run is wanted, as far as its state is not asked for."""
+        return self.by in operator.casefold() and self.may_have_run(key, name)
 
 
 def parse_filter(query: Mapping[str, str], zone: ZoneInfo) -> HistoryFilter:

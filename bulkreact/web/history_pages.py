@@ -7,7 +7,8 @@ from aiohttp import web
 from msgspec import Struct
 
 from bulkreact.runs.history import summarize
-from bulkreact.runs.index import list_runs
+from bulkreact.runs.index import list_newest_runs
+from bulkreact.runs.index_file import Facts
 from bulkreact.runs.run_record import Run
 from bulkreact.web.file_checks import result_of
 from bulkreact.web.history import FILTERS, HistoryFilter, HistoryKey, parse_filter
@@ -60,9 +61,14 @@ def _job_line(site: Site, job: WebJob) -> HistoryLine:
 
 def _runs(site: Site, wanted: HistoryFilter, limit: int) -> list[HistoryLine]:
     ours = site.store.run_ids()
+
+    def may_be_wanted(facts: Facts) -> bool:
+        key = HistoryKey(facts.created_at, run=facts.name)
+        return facts.name not in ours and wanted.may_have_run(key, facts.input_name, is_open=bool(facts.is_open))
+
     lines = (
         _run_line(run)
-        for run in list_runs(site.settings.reports, counting=True).runs
+        for run in list_newest_runs(site.settings.reports, may_be_wanted)
         if run.metadata.id not in ours and wanted.has_run(_key_of(run), run.metadata.input_name, run.metadata.operator)
     )
     return list(islice((line for line in lines if wanted.state in {"", line.document["state"]}), limit))

@@ -1,6 +1,7 @@
 """The index of a reports folder: what it remembers, when it is not believed, and that it is never needed."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -9,14 +10,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from bulkreact.batch.journal.journal import Journal, create, finalize
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.models import InputRow, RunState
-from bulkreact.runs import index_file, run_record
-from bulkreact.runs.index import list_runs
+from bulkreact.runs import index, index_file, run_record
+from bulkreact.runs.index import list_newest_runs, list_runs
 from bulkreact.runs.index_file import INDEX_NAME
 from tests.support.ids import AT, guid, metadata, target
 
@@ -208,6 +210,7 @@ def test_several_at_once_see_the_same_runs(tmp_path: Path) -> None:
 _WORK = """
 import os, signal, sys
 from pathlib import Path
+from unittest.mock import patch
 from bulkreact.batch.journal.journal import Journal
 from tests.support.ids import AT
 journal = Journal(Path(sys.argv[1]))
@@ -228,3 +231,43 @@ def test_what_a_killed_process_has_written_is_seen(tmp_path: Path, opened: list[
         assert run.session is not None
         assert run.session.state is None
     assert len(opened) == 2
+
+
+def newest(reports: Path, *, since: str = "") -> list[tuple[str, RunState | None]]:
+    """Return the runs from a time on as they are listed bit by bit: their names and how they ended."""
+    with patch.object(index, "_CHUNK", 2):
+        runs = list(list_newest_runs(reports, lambda facts: facts.created_at >= since))
+    return [(run.name, run.session.state if run.session else None) for run in runs]
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_runs_that_are_listed_bit_by_bit_are_those_of_the_whole_list(tmp_path: Path, *, damaged: bool) -> None:
+    folders = [make_run(tmp_path, number) for number in range(6)]
+    # The name that somebody gives it tells nothing of it.
+    folders[0].rename(tmp_path / "moved")
+    list_runs(tmp_path, counting=True)
+    shutil.rmtree(folders[1])
+    end_session(folders[2])
+    settle(folders[2])
+    # It was made after the others, and is found between them.
+    new = make_run(tmp_path, 1)
+    if damaged:
+        with closing(sqlite3.connect(tmp_path / INDEX_NAME)) as connection, connection:
+            connection.execute("UPDATE runs SET facts_checksum = 0, checksum = 0")
+    found, recent = newest(tmp_path), newest(tmp_path, since="2026-03-01T12:04:00")
+    is_damaged = index_file.load_all(tmp_path).is_damaged
+    names = [*(folder.name for folder in folders[5:1:-1]), new.name, "moved"]
+    assert found == [(name, RunState.FINISHED if name == folders[2].name else None) for name in names]
+    assert [run for run in recent if run[0] != new.name] == [*found[:2], found[-1]]
+    assert ([run.name for run in list_runs(tmp_path).runs], is_damaged) == (names, False)
+
+
+def test_of_runs_that_nobody_asks_for_nothing_is_read(tmp_path: Path, opened: list[str]) -> None:
+    folders = [make_run(tmp_path, number) for number in range(6)]
+    list_runs(tmp_path, counting=True)
+    for folder in folders:
+        end_session(folder)
+    opened.clear()
+    with patch.object(index, "_CHUNK", 2):
+        first = next(list_newest_runs(tmp_path, lambda facts: facts.name != folders[5].name))
+    assert (first.name, set(opened)) == (folders[4].name, {folders[4].name, folders[3].name})
