@@ -34,8 +34,8 @@ async def submit(site: Site, visit: Visit) -> tuple[int, str]:
         raise RequestRefusedError("wrong-state", f"No. {job.number} has no row that could be sent.")
     same = await asyncio.to_thread(site.same_rows, job, version.digest)
     if same and (same[0].is_open or form.get("again") != "yes"):
-        advice = "Wait for it." if same[0].is_open else "To send them again all the same, say so beside the button."
-        raise RequestRefusedError("same-rows", f"{same[0].message} {advice}", field="again")
+        advice = "" if same[0].is_open else " To send them again all the same, say so beside the button."
+        raise RequestRefusedError("same-rows", same[0].message + advice, field="again")
     if site.settings.needs_approval(plan.valid):
         await change_job(site, visit, JobEvent.REQUESTED, note=form.text("note", NOTE))
     else:

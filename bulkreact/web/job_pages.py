@@ -40,6 +40,7 @@ async def show_job(site: Site, visit: Visit) -> web.StreamResponse:
         "job",
         visit.session,
         view=view,
+        job=view.job,
         document=document,
         live=live,
         page=rows,

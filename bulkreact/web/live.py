@@ -58,14 +58,16 @@ class RunTail:
                 if outcome.before_status is not None:
                     self._count(outcome.before_status, outcome.before_code or "", outcome.before_http_status, -1)
             self._calls = journal.count_calls(self._calls)
-            return self._numbers(session)
+            outages = journal.outages()[-1:]
+            down_since = "".join(outage.since for outage in outages if outage.next_probe_at and not outage.ended_at)
+            return self._numbers(session, down_since)
 
     def _count(self, status: str, code: str, http_status: int | None, times: int) -> None:
         self._statuses[status] += times
         if status not in SUCCESSES:
             self._reasons[status, code, http_status] += times
 
-    def _numbers(self, session: SessionRecord) -> RunNumbers:
+    def _numbers(self, session: SessionRecord, down_since: str) -> RunNumbers:
         rows = self._rows or InputCounts(0, 0, 0, 0, {})
         statuses = +self._statuses + Counter(invalid=rows.invalid, duplicate=rows.duplicate)
         reasons = self._reasons + Counter({("invalid", code, None): number for code, number in rows.problems.items()})
@@ -84,6 +86,7 @@ class RunTail:
             started_at=session.started_at,
             ended_at=session.ended_at,
             ceiling=session.configured_per_minute,
+            down_since=down_since,
         )
 
 
@@ -125,6 +128,7 @@ def final_numbers(folder: Path) -> RunNumbers:
         failed=steps["failed"],
         taken=steps["taken"],
         look=_failed_look(session, latest),
+        looked_at=(latest.ended_at or "") if latest and latest != session else "",
     )
 
 

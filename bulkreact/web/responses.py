@@ -95,7 +95,8 @@ def _refusal_response(site: Site, request: web.Request, refusal: RequestRefusedE
         response.headers.update(headers)
         return response
     session = site.sessions.find(request.cookies.get(cookie_name(site)), is_use=False)
-    back = request.path if request.method == "GET" else request.path.rpartition("/")[0]
+    has_page = request.method == "GET" or request.path == f"{site.base}/find"
+    back = request.path if has_page else request.path.rpartition("/")[0]
     if back in {site.base, f"{site.base}/auth"}:
         back = f"{site.base}/"
     page = site.pages.render("error", session, refusal=refusal, back=back)

@@ -1,7 +1,7 @@
 """The rows of jobs and of runs, a page at a time."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,13 +11,13 @@ from bulkreact.batch.journal.row_pages import RowFilter, RowProblem
 from bulkreact.errors import JournalUnreadableError
 from bulkreact.models import Status
 from bulkreact.sheets.output.results_xlsx import failed_file_in
+from bulkreact.sheets.reference_column import reference_column
 from bulkreact.web.file_checks import result_of
 from bulkreact.web.jobs import WebJob
 from bulkreact.web.page_request import LARGEST, Visit
 from bulkreact.web.refusals import bad_field
 from bulkreact.web.row_views import checked_row, result_row
 from bulkreact.web.site import Site
-from bulkreact.web.texts import advise_here
 from bulkreact.web.views import Document
 
 _PER_PAGE, _MOST_PER_PAGE = 50, 500
@@ -29,10 +29,10 @@ async def job_rows(site: Site, visit: Visit, job: WebJob, *, show: str = "all") 
     """Return a page of the rows of a job: of its run, or of its file before there is one."""
     if job.run_id and (site.settings.reports / job.run_id).is_dir():
         folder = site.folders.version(job.number, job.version)
-        return await run_rows(site, visit, job.run_id, show=show, checked_in=folder, advise=advise_here)
+        return await run_rows(site, visit, job.run_id, show=show, checked_in=folder, job=job)
     if job.retry_of and (parent := await asyncio.to_thread(site.store.job, job.retry_of)):
         # Until its own run is there it has the rows of the other one.
-        return await run_rows(site, visit, parent.run_id or "", show="attention", advise=advise_here)
+        return await run_rows(site, visit, parent.run_id or "", show="attention", job=job)
     return await _checked_rows(site, visit, job)
 
 
@@ -43,12 +43,12 @@ async def run_rows(
     *,
     show: str = "all",
     checked_in: Path | None = None,
-    advise: Callable[[str], str] = str,
+    job: WebJob | None = None,
 ) -> Document:
     """Return a page of the rows of a run; ``show`` is what the address does not say.
 
-    What is wrong with cells is in the folder where the file was checked. ``advise`` puts advice into the words of those
-    who read it.
+    What is wrong with cells is in the folder where the file was checked. Advice is in the words of a terminal, or in those
+    of the page of a ``job``.
     """
     show = visit.query("show") or show
     if show not in _AFTER_RUN:
@@ -57,23 +57,22 @@ async def run_rows(
     customer = visit.query("customer").lower()
     row_filter = RowFilter(visit.query("status"), visit.query("code"), customer, visit.query("q"), _AFTER_RUN[show])
 
-    def read() -> list[tuple[int, Document]]:
+    def read() -> tuple[list[tuple[int, Document]], str]:
         folder = site.settings.reports / run_id
         with JournalReader(folder) as journal:
             header = journal.metadata.header
             page = journal.result_page(row_filter, after=after, limit=per + 1)
         failed_file = failed_file_in(folder)
         problems = _problems(checked_in, [row.ordinal for row in page if row.result.outcome.status is Status.INVALID])
-        documents = [result_row(row, header, failed_file, problems.get(row.ordinal, ())) for row in page]
-        return [
-            (row.ordinal, document | {"advice": advise(str(document["advice"]))})
-            for row, document in zip(page, documents, strict=True)
-        ]
+        documents = [result_row(row, header, failed_file, problems.get(row.ordinal, ()), job) for row in page]
+        reference = reference_column(header)
+        rows = [(row.ordinal, document) for row, document in zip(page, documents, strict=True)]
+        return rows, "" if reference is None else header[reference]
 
-    rows: list[tuple[int, Document]] = []
+    rows, reference = list[tuple[int, Document]](), ""
     with suppress(JournalUnreadableError, OSError):
-        rows = await asyncio.to_thread(read)
-    return _page(visit, rows, per, show, tuple(_AFTER_RUN))
+        rows, reference = await asyncio.to_thread(read)
+    return _page(visit, rows, per, show, tuple(_AFTER_RUN)) | {"reference": reference}
 
 
 def keyset(visit: Visit, default: int = _PER_PAGE) -> tuple[int, int]:

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from msgspec import to_builtins
 
 from bulkreact.batch.journal.row_pages import KeptRow, PageRow, RowProblem
+from bulkreact.partnercenter.error_codes.lookup import lookup_outcome
 from bulkreact.sheets.customer_names import customer_name_column, format_customer_name
 from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
+from bulkreact.web.jobs import WebJob
+from bulkreact.web.texts import advise, name_responsible
 from bulkreact.web.views import Document
 
 
@@ -38,15 +41,20 @@ def checked_row(row: KeptRow, header: Sequence[str]) -> Document:
         "subscription": row.subscription_id,
         "entitlement": row.entitlement_id,
         "problems": [to_builtins(problem) for problem in row.problems],
+        "duplicate_of": row.duplicate_of,
         **dict.fromkeys(("status", "http_status", "code", "description", "advice", "attempts")),
         **dict.fromkeys(("request_id", "correlation_id", "started_at", "finished_at")),
     }
 
 
-def result_row(row: PageRow, header: Sequence[str], failed_file: str, problems: Sequence[RowProblem]) -> Document:
-    """Return a row with its outcome; its advice names the file in which it can be corrected, and commands."""
+def result_row(
+    row: PageRow, header: Sequence[str], failed_file: str, problems: Sequence[RowProblem], job: WebJob | None
+) -> Document:
+    """Return a row with its outcome; its advice names the file in which it can be corrected, and buttons of a job."""
     result = dict(zip(RESULT_COLUMNS, result_cells(row.result, failed_file)[-len(RESULT_COLUMNS) :], strict=True))
     call = row.result.outcome.call
+    http_status = call.answer.http_status if call else None
+    who = lookup_outcome(row.result.outcome.status, http_status, result["error_code"]).responsible.value
     return {
         "row": row.result.number,
         "cells": named_cells(header, row.result.cells),
@@ -56,10 +64,11 @@ def result_row(row: PageRow, header: Sequence[str], failed_file: str, problems: 
         "entitlement": row.entitlement_id,
         "problems": [to_builtins(problem) for problem in problems],
         "status": result["status"],
-        "http_status": call.answer.http_status if call else None,
+        "http_status": http_status,
         "code": result["error_code"],
         "description": result["error_description"],
-        "advice": result["advice"],
+        "advice": advise(result["advice"], job) if job else result["advice"],
+        "who": name_responsible(who, job) if job else who,
         "attempts": row.result.outcome.attempts,
         **{name: result[name] for name in ("request_id", "correlation_id", "started_at", "finished_at")},
     }

@@ -58,7 +58,8 @@ class RunNumbers(Struct, frozen=True):
 
     ``taken`` are the rows that a retry has taken; of the others looking again may change those that are ``watchable``,
     another attempt may settle those that are ``retryable``, and ``failed`` are the rest of those that failed. ``look`` is
-    how the latest look at them has failed, empty if it has not.
+    how the latest look at them has failed, ``looked_at`` when it was, empty if there was none since they were sent.
+    ``down_since`` is when an outage began that still lasts.
     """
 
     rows: int = 0
@@ -79,6 +80,8 @@ class RunNumbers(Struct, frozen=True):
     failed: int = 0
     taken: int = 0
     look: str = ""
+    looked_at: str = ""
+    down_since: str = ""
 
     @property
     def attention(self) -> int:

@@ -8,6 +8,7 @@ from hashlib import file_digest
 from aiohttp import web
 from msgspec import to_builtins
 
+from bulkreact.batch.discovery.listing import GONE
 from bulkreact.guids import canonical_guid
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web import run_watch
@@ -24,6 +25,10 @@ from bulkreact.web.views import Document
 from bulkreact.wording import describe_error
 
 _TEXT = 16_000
+_NO_ID = (
+    "a customer's id is that of their tenant, a GUID. To find a customer by name, leave the field empty, and look for the "
+    "name in what was found."
+)
 _STATUSES = 20
 _PER_PAGE = 100
 _ROW = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
@@ -81,7 +86,7 @@ async def show_search(site: Site, visit: Visit) -> web.StreamResponse:
     live = await _live(site, search) if search.is_open else None
     is_ours = search.target == site.settings.target
     values = {"search": search, "live": live, "document": document, "is_ours": is_ours}
-    return html(site.pages.render("found", visit.session, per=per, **values))
+    return html(site.pages.render("found", visit.session, per=per, gone=GONE, **values))
 
 
 async def show_live(site: Site, visit: Visit) -> web.StreamResponse:
@@ -140,7 +145,7 @@ def _customers(visit: Visit) -> tuple[str, ...]:
     given = visit.form.text("customers", _TEXT).replace(",", " ").replace(";", " ").split()
     for text in given:
         if not canonical_guid(text):
-            raise bad_field("customers", f"{text[:50]} is no id: a customer's id is that of their tenant, a GUID.")
+            raise bad_field("customers", f"{text[:50]} is no id: {_NO_ID}")
     return tuple(dict.fromkeys(map(canonical_guid, given)))
 
 
@@ -187,6 +192,7 @@ async def _live(site: Site, search: Search) -> Document:
         "waiting": to_builtins(report.waiting),
         "ends_about": None,
         "queue": {"position": None, "waits_for": waits_for} if waits_for else None,
+        "waits": waits_for or "",
         "said": f"{settled:,} of {total:,} customers are read." if total else "The list of customers is being read.",
         "poll_ms": _POLL_MILLISECONDS,
     }

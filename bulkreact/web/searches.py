@@ -8,6 +8,7 @@ from datetime import datetime
 from bulkreact.batch.discovery.store import is_discovering, read_stored
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, AlreadyRunningError, BulkreactError
 from bulkreact.models import Discovered
+from bulkreact.partnercenter.error_codes.page_advice import advise_here
 from bulkreact.sheets.output import discovery_file
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web import processes, run_watch
@@ -17,7 +18,6 @@ from bulkreact.web.processes import ChildProcess
 from bulkreact.web.refusals import RequestRefusedError, describe_problem
 from bulkreact.web.search_records import Search, SearchRecords, SearchState
 from bulkreact.web.serve_settings import ServeSettings
-from bulkreact.web.texts import advise_here
 
 _MOST_WAITING = 20
 _LOOK_EVERY = 0.5

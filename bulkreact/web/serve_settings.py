@@ -67,7 +67,8 @@ class ServeSettings:
     ``hosts`` are the values of Host that it answers, ``target`` is the key of the partner that its jobs are for,
     ``arguments`` has for each command what it is started with, ``environment``
     has what is not to be seen among them, ``facts`` are the settings that the page shows, ``approval_from`` is the number
-    of rows from which on a second person must agree, None for never.
+    of rows from which on a second person must agree, None for never; ``longest_watch`` and ``longest_outage`` are how
+    many seconds accepted rows are watched, and an outage is waited out.
     """
 
     public_url: PublicUrl
@@ -88,6 +89,8 @@ class ServeSettings:
     environment: Mapping[str, str]
     facts: tuple[tuple[str, str], ...]
     verify: bool = True
+    longest_watch: float = 1200.0
+    longest_outage: float = 1800.0
     sign_in: str = "local"
     notify: NotifyTargets | None = None
     approval_from: int | None = None

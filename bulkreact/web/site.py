@@ -37,6 +37,7 @@ from bulkreact.web.serve_settings import ServeSettings
 from bulkreact.web.sessions import Sessions, load_secret
 from bulkreact.web.store import STORE_NAME, RecordStore
 from bulkreact.web.views import Document, JobView, Retry, SameRows, describe_same, describe_same_run, live_document
+from bulkreact.web.waiting import describe_turn, describe_waits
 
 _AT_WORK = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.STOPPING})
 _NEVER_RAN = (JobState.UNUSABLE, JobState.READY, JobState.REJECTED, JobState.WITHDRAWN, JobState.EXPIRED)
@@ -123,6 +124,7 @@ class Site:
         job, report, numbers = await self._look_at(job)
         versions, same, waiting, files = await asyncio.to_thread(self._read, job)
         makers = await asyncio.to_thread(self.store.makers, job.number)
+        turn, ahead = waiting
         version = versions[-1]
         results = {made.version: check for made in versions if (check := result_of(made))}
         result = results.get(version.version)
@@ -139,7 +141,8 @@ class Site:
             approval=approval,
             needs_approval=result is not None and self.settings.needs_approval(result.plan.valid),
             makers=makers,
-            queue_position=waiting,
+            queue_position=turn,
+            waits=self._describe_waits(job, report, numbers, turn, ahead),
             report=report,
             numbers=numbers,
             files=[(name, path.stat().st_size) for name, path in files],
@@ -153,11 +156,19 @@ class Site:
         if found is None:
             raise unknown(f"No. {number}")
         job, report, numbers = await self._look_at(found)
-        position = await asyncio.to_thread(self._position, job) if job.state is JobState.QUEUED else None
+        turn, ahead = await asyncio.to_thread(self._turn, job)
+        waits = self._describe_waits(job, report, numbers, turn, ahead)
         simulated = job.target == "simulated"
         return live_document(
-            JobView(job=job, simulated=simulated, queue_position=position, report=report, numbers=numbers)
+            JobView(job=job, simulated=simulated, queue_position=turn, waits=waits, report=report, numbers=numbers)
         )
+
+    def _describe_waits(
+        self, job: WebJob, report: ProcessReport, numbers: RunNumbers | None, turn: int | None, ahead: WebJob | None
+    ) -> str:
+        if turn is not None:
+            return describe_turn(turn, ahead, report, self.settings)
+        return describe_waits(job, numbers or RunNumbers(), self.settings)
 
     async def _retries(self, job: WebJob) -> list[Retry]:
         """Return the jobs that take rows of a job."""
@@ -224,16 +235,22 @@ class Site:
             return (self.settings.reports / (job.run_id or "")).is_dir()
         return job.state in {*_AT_WORK, *_AFTER_RUN}
 
-    def _read(self, job: WebJob) -> tuple[list[Version], list[SameRows], int | None, list[tuple[str, Path]]]:
+    def _read(
+        self, job: WebJob
+    ) -> tuple[list[Version], list[SameRows], tuple[int | None, WebJob | None], list[tuple[str, Path]]]:
         versions = self.store.versions(job.number)
         is_ready = job.state in {JobState.READY, JobState.WAITING} and versions[-1].digest
         same = self.same_rows(job, versions[-1].digest) if is_ready else []
-        position = self._position(job) if job.state is JobState.QUEUED else None
-        return versions, same, position, job_files(job, versions[-1], self.folders, self.settings.reports)
+        return versions, same, self._turn(job), job_files(job, versions[-1], self.folders, self.settings.reports)
 
-    def _position(self, job: WebJob) -> int:
-        line = [waiting.number for waiting in self.store.jobs_in([JobState.QUEUED]) if waiting.target == job.target]
-        return line.index(job.number) + 1 if job.number in line else 1
+    def _turn(self, job: WebJob) -> tuple[int | None, WebJob | None]:
+        """Return the turn of a job in the line, None if it is not there, and the job that is at work."""
+        if job.state is not JobState.QUEUED:
+            return None, None
+        found = [other for other in self.store.jobs_in([*_AT_WORK]) if other.target == job.target]
+        line = [other.number for other in found if other.state is JobState.QUEUED]
+        ahead = next((other for other in found if other.state is not JobState.QUEUED), None)
+        return line.index(job.number) + 1 if job.number in line else 1, ahead
 
 
 def _well(counts: dict[str, int]) -> int:

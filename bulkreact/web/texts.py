@@ -7,11 +7,13 @@ from zoneinfo import ZoneInfo
 
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, EXIT_SUCCESS, EXIT_TERMINATED
 from bulkreact.models import Status
-from bulkreact.partnercenter.error_codes import page_advice
+from bulkreact.partnercenter.error_codes.entry import Responsible
+from bulkreact.partnercenter.error_codes.page_advice import advise_here
 from bulkreact.web.file_wording import FIELDS
 from bulkreact.web.jobs import JobActivity, JobState, StopCause, WebJob
 from bulkreact.wording import estimate_duration, plural
 
+CONSEQUENCE = "It begins by itself, cannot be undone, and what is active again is billed."
 STATUSES = tuple(status.value for status in Status)
 STATES: dict[JobState, str] = {
     JobState.CHECKING: "Being checked",
@@ -92,7 +94,20 @@ _ENDS = {
     f"exit code {EXIT_SOME_FAILED}": "some rows need attention",
 }
 _STOPPED = re.compile(rf"exit code ({EXIT_INTERRUPTED}|{EXIT_TERMINATED})")
-advise_here = page_advice.advise_here
+_RETRIED = re.compile(r"\b([Pp])ress (Retry(?: all)?)\b")
+
+
+def advise(advice: str, job: WebJob) -> str:
+    """Return advice in the words of a job's buttons: what is still to be sent of a stopped one is sent first."""
+    advised = advise_here(advice)
+    if job.state is JobState.STOPPED:
+        return _RETRIED.sub(r"\1ress Continue, then \2 if it still did not end well", advised)
+    return advised
+
+
+def name_responsible(who: str, job: WebJob) -> str:
+    """Return who must act: on the page whoever sent the file works with the program."""
+    return job.by_name if who == Responsible.OPERATOR else who
 
 
 def steps(job: WebJob) -> list[tuple[str, str]]:
@@ -107,7 +122,7 @@ def steps(job: WebJob) -> list[tuple[str, str]]:
 def describe_state(job: WebJob) -> str:
     """Return a job's state for people, with what is being done."""
     activity = f": {ACTIVITIES[job.activity]}" if job.activity else ""
-    return STATES[job.state] + activity
+    return STATES[JobState.FINISHED if job.is_verifying else job.state] + activity
 
 
 def stop_consequence(job: WebJob) -> str:
@@ -198,6 +213,8 @@ def describe_detail(event: str, detail: str) -> str:
             return _ENDS.get(detail) or _STOPPED.sub("stopped before all rows were sent", detail)
         case "uploaded" | "replaced":
             detail = f"file {detail}"
+        case "verified":
+            return "Look again"
         case "approved" | "submitted":
             detail = detail.replace("sha256: ", "file ").replace("digest: ", "rows ").replace("options: ", "options ")
     return _HASH.sub(lambda found: group_digits(found[0]), detail)

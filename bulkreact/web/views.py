@@ -12,7 +12,7 @@ from bulkreact.web.jobs import JobActivity, JobState, WebJob
 from bulkreact.web.plan_file import OPTION_DEFAULTS, FileCheck, FileRefusal
 from bulkreact.web.records import Approval, Version
 from bulkreact.web.run_numbers import ProcessReport, RunNumbers
-from bulkreact.web.texts import STATES, advise_here, describe_state, progress_sentence
+from bulkreact.web.texts import STATES, advise, describe_state, name_responsible, progress_sentence
 from bulkreact.wording import plural
 
 Document = dict[str, object]
@@ -45,6 +45,7 @@ class JobView(Struct, frozen=True, kw_only=True):
     report: ProcessReport
     numbers: RunNumbers | None
     queue_position: int | None
+    waits: str = ""
     versions: Sequence[Version] = ()
     options: Mapping[str, str] = {}
     result: FileCheck | None = None
@@ -74,9 +75,14 @@ class JobView(Struct, frozen=True, kw_only=True):
         deferred = sum(numbers.counts.get(Status.DEFERRED, 0) for numbers in self._ended_numbers())
         return min(deferred, self.retryable)
 
+    @property
+    def open_retry(self) -> WebJob | None:
+        """Return a retry that may still send its rows: until it has ended there is no other."""
+        return next((retry.job for retry in self.retries if retry.job.is_open), None)
+
     def _ended_numbers(self) -> list[RunNumbers]:
         """Return the numbers of the run and its retries; none while a retry may still send its rows."""
-        if any(retry.job.is_open for retry in self.retries):
+        if self.open_retry:
             return []
         return [numbers for numbers in (self.numbers, *(retry.numbers for retry in self.retries)) if numbers]
 
@@ -145,13 +151,17 @@ def live_document(view: JobView) -> Document:
         "well": numbers.well,
         "attention": numbers.attention,
         "counts": numbers.counts,
-        "reasons": [to_builtins(replace(reason, advice=advise_here(reason.advice))) for reason in numbers.reasons],
+        "reasons": [
+            to_builtins(replace(reason, who=name_responsible(reason.who, job), advice=advise(reason.advice, job)))
+            for reason in numbers.reasons
+        ],
         "calls": numbers.calls,
         "pace": {"per_minute": numbers.per_minute, "ceiling": numbers.ceiling},
         "waiting": to_builtins(numbers.waiting),
         "started_at": numbers.started_at,
         "ends_about": numbers.ends_about,
         "queue": _queue(view),
+        "waits": view.waits,
         "said": describe_state(job)
         if job.state is JobState.QUEUED
         else progress_sentence(numbers.settled, numbers.rows, numbers.attention),
@@ -249,7 +259,8 @@ def _run(view: JobView) -> Document | None:
 def describe_same(job: WebJob) -> SameRows:
     """Return the warning of a job with the same rows."""
     if job.is_open:
-        return SameRows(f"The same rows are in No. {job.number}, which is still open.", is_open=True, job=job.number)
+        message = f"The same rows are in No. {job.number}, which has not ended: send them again when it has, if at all."
+        return SameRows(message, is_open=True, job=job.number)
     return SameRows(f"The same rows were sent in No. {job.number}.", is_open=False, job=job.number)
 
 
@@ -263,6 +274,8 @@ def describe_retry(retry: Retry, numbers: RunNumbers) -> str:
     """Return what has become of the rows that another job has taken of one with certain numbers."""
     of = numbers.retryable + numbers.failed + numbers.taken
     share, number, state = f"{retry.rows:,} of {of:,}", f"No. {retry.job.number}", STATES[retry.job.state].lower()
+    if retry.numbers and retry.job.is_open:
+        return f"{share} are retried in {number}: {state}, {retry.numbers.well:,} ended well so far"
     if retry.numbers:
         return f"{share} retried in {number}: {retry.numbers.well:,} ended well"
     if retry.job.is_open:

@@ -57,13 +57,13 @@ async def test_what_may_succeed_now_is_sent_again_under_its_request_ids(tmp_path
         trails = [[event["event"] for event in (await page.json(f"/api/jobs/{job}/audit"))["events"]] for job in (1, 2)]
         reports = [await page.text(f"/jobs/{job}/files/report.html") for job in (1, 2)]
     assert before["run"]["counts"] == {"accepted": 1, "failed": 3, "unknown": 1}
-    assert ("Retry 3 rows" in shown, "Retry all 4 that did not end well" in shown) == (True, True)
+    assert ("Retry 3 rows" in shown, "Retry all 4 rows" in shown) == (True, True)
     assert (made["status"], made["location"]) == (201, "/jobs/2")
     assert (made["job"]["retry_of"], made["job"]["check"]["rows"], first["retries"]) == (number, 3, [2])
     assert second["run"]["counts"] == {"accepted": 2, "failed": 1}
     assert second_ids == {row: first_ids[row] for row in (3, 4, 5)}
     assert "3 of 4 retried in No. 2: 2 ended well" in parent
-    assert ("Retry 1 row" in parent, "Retry all 2 that did not end well" in parent) == (True, True)
+    assert ("Retry 1 row" in parent, "Retry all 2 rows" in parent) == (True, True)
     assert 'data-testid="retry-of">No. 1</a>' in child
     for job, report in enumerate(reports, 1):
         assert f'/jobs/{job}">Back to the page' in report
@@ -117,8 +117,16 @@ async def test_a_retry_of_all_needs_an_approval_and_a_plain_one_none_for_seven_d
         every = await retry(ann, number, all_failed="yes")
         page = await ben.text("/jobs/4")
         rows = await ben.json("/api/jobs/4/rows")
+        meanwhile = await ann.text(f"/jobs/{number}")
         finished = await approved(ann, ben, 4)
     assert foreign == ["no-right"] * 2
+    assert (
+        'data-testid="retry-all"' in meanwhile,
+        "When it has ended, Retry is here for those that are left" in meanwhile,
+    ) == (
+        False,
+        True,
+    )
     assert "1 of 4 were to be retried in No. 3: withdrawn, nothing was sent again" in parent
     assert (plain["job"]["state"], plain["job"]["approval"]["by"]["name"]) == ("queued", "Ben")
     assert (kept["approved_by"], kept["comment"], summary["operator"]) == (

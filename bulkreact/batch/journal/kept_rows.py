@@ -24,7 +24,7 @@ _SHOWN = {
 }
 _PAGE = """
 SELECT ordinal, number, CAST(cells AS BLOB), coalesce(customer_id, ''), coalesce(subscription_id, ''),
-    coalesce(entitlement_id, '')
+    coalesce(entitlement_id, ''), (SELECT number FROM rows AS earlier WHERE earlier.ordinal = rows.duplicate_of)
 FROM rows WHERE ordinal > :after AND ordinal <= :until AND {shown}
     AND (:code = '' OR EXISTS (SELECT 1 FROM problems WHERE problems.ordinal = rows.ordinal AND code = :code))
     AND (:customer = '' OR customer_id = :customer) AND (:text = '' OR cells LIKE :text ESCAPE '~')
@@ -98,7 +98,7 @@ class KeptRows:
             )
         )
         return [
-            KeptRow(row[0], row[1], _decode_cells(row[2]), row[3], row[4], row[5], self.problems_of(row[0]))
+            KeptRow(row[0], row[1], _decode_cells(row[2]), row[3], row[4], row[5], self.problems_of(row[0]), row[6])
             for row in islice(rows, limit)
         ]
 

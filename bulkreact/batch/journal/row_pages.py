@@ -27,7 +27,7 @@ class ProblemGroup(Struct, frozen=True):
 
 
 class KeptRow(Struct, frozen=True):
-    """A row of the input and its problems."""
+    """A row of the input and its problems; ``duplicate_of`` is the number of the earlier row with the same target."""
 
     ordinal: int
     number: int
@@ -36,6 +36,7 @@ class KeptRow(Struct, frozen=True):
     subscription_id: str
     entitlement_id: str
     problems: tuple[RowProblem, ...]
+    duplicate_of: int | None
 
 
 class RowFilter(Struct, frozen=True):

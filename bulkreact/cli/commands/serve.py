@@ -160,6 +160,8 @@ def _settings(ctx: click.Context, reports: Path, data: Path, listener: socket.so
         environment=_environment(params),
         facts=_facts(ctx, reports, data),
         verify=params["verify"],
+        longest_watch=params["verify_timeout"],
+        longest_outage=params["max_outage"],
         sign_in=params["sign_in"],
         notify=NotifyTargets(url=url, teams=params["notify_format"] == TEAMS)
         if (url := params["notify_url"])

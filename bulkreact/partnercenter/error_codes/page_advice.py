@@ -16,6 +16,8 @@ _PHRASES = (
     ),
     (r"Check the proxy between here and", "Have an administrator check the proxy between the server and"),
     (rf"then: {_RETRY}", "then press Retry"),
+    (r"Then continue the run if it was stopped, else run failed\.\w+", "Then press Retry all"),
+    (r"(then|active,) run failed\.\w+", r"\1 press Retry all"),
     (_RETRY, "press Retry"),
     (r"microsoft\.com, then run the same command again", "microsoft.com, then press Continue"),
     (r"[Rr]un the same command again: it continues the run", "press Continue"),

@@ -8,6 +8,7 @@ const activities = JSON.parse(section?.dataset.activities || "{}");
 let tag = "";
 let wait = 1000;
 let failures = 0;
+let said = "";
 let saidAt = 0;
 
 const write = (name, text) => {
@@ -76,14 +77,17 @@ const display = (live) => {
   const verifying = live.activity === "verifying";
   for (const element of section.querySelectorAll("[data-verifying]")) element.hidden = (element.dataset.verifying === "yes") !== verifying;
   if (activities[live.activity]) state.textContent = state.textContent.replace(/:.*|$/, `: ${activities[live.activity]}`);
-  write("throttle", live.waiting.rows && !verifying ? `· ${number.format(live.waiting.rows)} ${live.waiting.rows === 1 ? "row waits" : "rows wait"} for Partner Center` : "");
-  write("queue", live.queue ? live.queue.waits_for || `No. ${live.queue.position} in the line` : "");
+  write("waits", live.waits);
   showCounts(live.counts);
   showReasons(live.reasons);
-  if (Date.now() - saidAt >= 30_000) {
-    write("said", live.said);
-    saidAt = Date.now();
-  }
+  said = live.said;
+};
+
+// At most every thirty seconds, but the last words are always said.
+const say = () => {
+  if (!said || Date.now() - saidAt < 30_000) return;
+  write("said", said);
+  saidAt = Date.now();
 };
 
 const ask = async () => {
@@ -100,6 +104,7 @@ const ask = async () => {
       display(live);
     }
     failures = 0;
+    say();
     show(byId("lost"), false);
   } catch {
     failures += 1;

@@ -33,6 +33,11 @@ const summary = byId("error-summary");
 if (summary) summary.focus();
 else if (document.referrer.startsWith(location.origin)) document.querySelector("h1[tabindex]")?.focus();
 
+for (const button of document.querySelectorAll("[data-untick]")) {
+  show(button, true);
+  button.addEventListener("click", () => button.form.querySelectorAll("[type=checkbox]").forEach((box) => { box.checked = false; }));
+}
+
 for (const element of document.querySelectorAll("[data-later]")) {
   element.hidden = true;
   setTimeout(() => { element.hidden = false; }, 30_000);
