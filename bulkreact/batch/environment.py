@@ -11,11 +11,12 @@ from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import FAILURES, Outcome, Reply, Request, RunState
 
 
-class OutageRecord(Struct, frozen=True):
+class OutageRecord(Struct, frozen=True, omit_defaults=True):
     """An outage as a run met it; times are UTC, ISO 8601.
 
     ``ended_at`` is empty while it lasts, and ``next_probe_at`` when there is no further probe. ``cause`` is the latest
-    answer, or why there was none.
+    answer, or why there was none. Only the process that met it knows until when it is waited out, and whether the run has
+    no other customer that could show that it is no outage.
     """
 
     since: str
@@ -23,6 +24,8 @@ class OutageRecord(Struct, frozen=True):
     next_probe_at: str
     probes: int
     cause: str
+    gives_up_at: str = ""
+    of_one_customer: bool = False
 
 
 class RunEnvironment(Struct, frozen=True):
@@ -91,7 +94,8 @@ class WaitState(Struct, frozen=True):
 
     ``customers`` are throttled, ``customer`` the one of them that is held longest. The next of the waiting calls is due
     in ``next_seconds``, and is the ``attempt``-th of its row (0: it is not counted); the last is due in
-    ``longest_seconds``. Both are None if nothing waits. ``is_tail``: nothing else is left to be sent.
+    ``longest_seconds``. Both are None if nothing waits. ``is_tail``: nothing else is left to be sent. An outage ends the
+    run in ``gives_up_seconds``, None if there is none or another process waits it out.
     """
 
     rows: Mapping[WaitReason, int] = field(default_factory=dict)
@@ -102,6 +106,7 @@ class WaitState(Struct, frozen=True):
     attempt: int = 0
     longest_seconds: float | None = None
     is_tail: bool = False
+    gives_up_seconds: float | None = None
 
 
 class Phase(Protocol):

@@ -39,7 +39,8 @@ def format_waits(waits: WaitState, open_rows: int) -> str:
     due = "" if waits.next_seconds is None else f"in {format_duration(waits.next_seconds)}"
     if waits.held is WaitReason.OUTAGE:
         probe = f"probe {waits.attempt} {due}" if waits.next_seconds else f"probe {waits.attempt} is on its way"
-        return f"Partner Center is down: {_count_waiting(open_rows)}; {probe}"
+        end = f"; stops in {format_duration(waits.gives_up_seconds)}" if waits.gives_up_seconds is not None else ""
+        return f"Partner Center is down: {_count_waiting(open_rows)}; {probe}{end}"
     if waits.held:
         return f"Throttled: {_count_waiting(open_rows)}; next call {due}"
     described = "; ".join(_describe_rows(waits))

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec import Struct, to_builtins
 
 from bulkreact import __version__
 from bulkreact.batch.environment import OutageRecord, StopReason
@@ -127,6 +126,6 @@ class RunOverview(Struct, frozen=True):
             "taken_over": dict(self.counts.transferred),
             "calls": self.calls,
             "pace": self.pace,
-            "outages": [asdict(outage) for outage in self.outages],
+            "outages": [to_builtins(outage) for outage in self.outages],
             **({"sum": self.amounts.to_dict()} if self.amounts else {}),
         }

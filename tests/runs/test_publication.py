@@ -96,7 +96,7 @@ def test_a_run_that_another_process_has_ended_since_it_was_confirmed_is_left_alo
         with Journal(folder) as journal:
             session = journal.begin_session(command="resume", version="1", configured_per_minute=None, now=AT)
             journal.end_session(session, state=RunState.FINISHED, exit_code=0, reason="", now=AT)
-        return lambda _count: None
+        return lambda _count, _remark: None
 
     monkeypatch.setattr(resume, "confirmation", confirm_late)
     process = program("resume", folder.name, *FAST)

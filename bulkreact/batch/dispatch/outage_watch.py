@@ -31,6 +31,8 @@ class OutageWatch(Generic[Item]):
         self._environment = environment
         self._detector = OutageDetector(max_outage=max_outage, customers=customers)
         self._gateway = GatewayBreaker(customers=customers)
+        self._max_outage = max_outage
+        self._of_one_customer = customers == 1
         self._number = 0
         self._since = ""
         self._past: list[tuple[float, float]] = []
@@ -113,8 +115,14 @@ class OutageWatch(Generic[Item]):
         outage = self._detector.outage
         if outage is None:
             return waits
-        seconds = max(0.0, outage.next_probe - self._environment.monotonic())
-        return replace(waits, held=WaitReason.OUTAGE, next_seconds=seconds, attempt=outage.probes + 1)
+        now = self._environment.monotonic()
+        return replace(
+            waits,
+            held=WaitReason.OUTAGE,
+            next_seconds=max(0.0, outage.next_probe - now),
+            attempt=outage.probes + 1,
+            gives_up_seconds=max(0.0, outage.since + self._max_outage - now),
+        )
 
     def covers(self, suspicion: int) -> bool:
         """Return whether a series of suspected calls was part of an outage."""
@@ -141,6 +149,8 @@ class OutageWatch(Generic[Item]):
                 next_probe_at="" if is_over or outage.gives_up else at(outage.next_probe),
                 probes=outage.probes + is_over,
                 cause=_describe_cause(outage.answer),
+                gives_up_at="" if is_over or outage.gives_up else at(outage.since + self._max_outage),
+                of_one_customer=self._of_one_customer,
             )
         )
 

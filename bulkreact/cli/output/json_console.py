@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from msgspec.structs import asdict
+from msgspec import to_builtins
 
 from bulkreact.batch.environment import OutageRecord, Phase, StopReason
 from bulkreact.cli.output.json_log import LogLevel, write
@@ -74,7 +74,7 @@ class JsonReporter:
     def outage(self, outage: OutageRecord) -> None:
         """Write a line for each change of an outage."""
         event = "outage.ended" if outage.ended_at else "outage.probed" if outage.probes else "outage.began"
-        fields = {name: value for name, value in asdict(outage).items() if value != ""}
+        fields = {name: value for name, value in to_builtins(outage).items() if value != ""}
         self._write(LogLevel.INFO if outage.ended_at else LogLevel.WARNING, event, **fields)
 
     @contextmanager

@@ -10,6 +10,7 @@ from bulkreact.batch.journal.journal_file import read_only
 from bulkreact.models import NoResponse, Reply, Request, Response, RunState, Status
 from bulkreact.settings import Limits, Verification
 from bulkreact.simulator.partnercenter.service import Behaviour
+from bulkreact.timestamps import seconds_between
 from tests.support.ids import guid, scenario_id, target
 from tests.support.marks import mostly_soak
 from tests.support.virtual_run import Killed, SentCall, VirtualRun
@@ -124,6 +125,9 @@ def test_an_outage_that_is_too_long_ends_the_run_and_one_resume_sends_everything
     assert (stop_reason.state, stop_reason.exit_code) == (RunState.INTERRUPTED, 75)
     assert "is down since 2026-03-01T12:00:0" in stop_reason.reason
     assert 600 <= virtual_run.now <= 605
+    first = virtual_run.outages[0]
+    assert seconds_between(first.since, first.gives_up_at) == pytest.approx(600, abs=0.01)
+    assert not first.of_one_customer
     assert set(statuses(virtual_run)) == {Status.ACCEPTED, Status.NOT_ATTEMPTED, status}
     assert statuses(virtual_run)[Status.ACCEPTED] + statuses(virtual_run)[Status.NOT_ATTEMPTED] >= 30
     virtual_run.answer = lambda _sent: None

@@ -13,6 +13,7 @@ from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.cli.output.json_console import JsonReporter
 from bulkreact.cli.output.progress_view import ProgressView, reporting_progress, showing_progress
 from bulkreact.models import Response, Target
+from bulkreact.runs.outage_messages import describe_outage
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.progress_lines import format_progress, format_waits
 from bulkreact.runs.progress_meter import ProgressMeter, ProgressSnapshot, estimate_time_left
@@ -103,8 +104,8 @@ def test_what_waits_is_on_a_line_of_its_own(width: int) -> None:
         ),
         (WaitState(held=WaitReason.THROTTLED, next_seconds=5.0), "Throttled: 1,200 rows wait; next call in 0:05"),
         (
-            WaitState(held=WaitReason.OUTAGE, next_seconds=12.0, attempt=4),
-            "Partner Center is down: 1,200 rows wait; probe 4 in 0:12",
+            WaitState(held=WaitReason.OUTAGE, next_seconds=12.0, attempt=4, gives_up_seconds=1700.0),
+            "Partner Center is down: 1,200 rows wait; probe 4 in 0:12; stops in 28:20",
         ),
         (
             WaitState(held=WaitReason.OUTAGE, next_seconds=0.0, attempt=4),
@@ -259,6 +260,18 @@ def test_a_terminal_shows_the_lines_in_place(tmp_path: Path) -> None:
     assert "1/2  at least 1:00 left  0 failed" in capture.get()
     assert "1 row waits: busy; next call in 1:00 (attempt 2)" in capture.get()
     assert "2/2  0:00 left" in capture.get()
+
+
+def test_an_outage_of_a_run_of_one_customer_says_so_and_until_when_it_is_waited_out() -> None:
+    day = "2026-11-30T"
+    outage = OutageRecord(
+        f"{day}09:00:00Z", "", f"{day}09:00:05Z", 0, "http-503", f"{day}09:30:00Z", of_one_customer=True
+    )
+    assert describe_outage(outage) == (
+        "Partner Center is down since 09:00:00 UTC (http-503). All calls wait; the next probe is at 09:00:05 UTC. "
+        "The run has no other customer that could show whether it is this one alone. "
+        "If it lasts until 09:30:00 UTC, the run stops and can be continued. Ctrl-C stops it before."
+    )
 
 
 @pytest.mark.parametrize(("progress", "lines"), [(True, 2), (False, 4), (None, 4)])
