@@ -21,10 +21,8 @@ class CarriedTypes:
         self._source: tuple[ColumnType, ...] = ()
         self._column_types: tuple[ColumnType, ...] = ()
 
-    def add(self, row: InputRow, types: CellTypes) -> InputRow:
-        """Return a row with the types of its cells."""
-        source, others = types
-        # Rows share them.
+    def of_columns(self, source: tuple[ColumnType, ...]) -> tuple[ColumnType, ...]:
+        """Return the types of columns; the same object as before for the same types."""
         if source is not self._source:
             self._source = source
             self._column_types = tuple(
@@ -32,11 +30,15 @@ class CarriedTypes:
                 for kind in source
                 if kind.column in self._positions
             )
-        if not others:
-            return structs.replace(row, column_types=self._column_types) if self._column_types else row
+        return self._column_types
+
+    def add(self, row: InputRow, types: CellTypes) -> InputRow:
+        """Return a row with the types of its cells."""
+        source, others = types
+        column_types = self.of_columns(source)
         typed = tuple(
             structs.replace(cell, column=self._positions[cell.column])
             for cell in others
             if cell.column in self._positions
         )
-        return structs.replace(row, column_types=self._column_types, typed_cells=typed)
+        return structs.replace(row, column_types=column_types, typed_cells=typed)

@@ -12,13 +12,14 @@ import pandas as pd
 from msgspec.structs import replace
 
 from bulkreact.errors import FileRefusedError, InputRefusedError, RefusalCode, RefusalFacts
-from bulkreact.models import InputRow, Kind, Target
+from bulkreact.models import ColumnType, InputRow, Kind, Target
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
 from bulkreact.sheets.columns import ID_COLUMNS, HeaderRule
 from bulkreact.sheets.formula_guard import unguard
 from bulkreact.sheets.input import guid_cells, row_checks
 from bulkreact.sheets.input.carried_types import CarriedTypes
 from bulkreact.sheets.input.input_options import InputOptions
+from bulkreact.sheets.input.plain_rows import plain_rows
 from bulkreact.sheets.input.read_limits import ReadLimits, refusing, too_many_rows
 from bulkreact.sheets.input.repeated_headers import RepeatedHeaders
 from bulkreact.sheets.input.row_errors import CellError, RowError, format_ranges
@@ -164,44 +165,46 @@ class InputFile:
         self.errors.sort(key=lambda error: error.number)
 
     def rows(self) -> Iterator[InputRow]:
-        """Yield every row with content; InputRefusedError if there are too many."""
-        for row in self._rows_without_totals():
-            self.count += 1
-            if self.count <= self._max_rows:
-                yield row
+        """Return every row with content; InputRefusedError if there are too many."""
+        return chain.from_iterable(self._batches())
+
+    def _batches(self) -> Iterator[Sequence[InputRow]]:
+        for rows in self._batches_without_totals():
+            left = max(0, self._max_rows - self.count)
+            self.count += len(rows)
+            yield rows[:left]
         if self.count > self._max_rows:
             facts = self.facts._replace(code=RefusalCode.TOO_MANY_ROWS)
             raise FileRefusedError(f"{self.name} {too_many_rows(f'{self.count:,}', self._max_rows)}", facts=facts)
 
-    def _rows_without_totals(self) -> Iterator[InputRow]:
-        rows = chain.from_iterable(map(self._typed_rows_of, self._table.chunks()))
-        self._left_out = yield from leave_out_totals(rows, self._totals)
+    def _batches_without_totals(self) -> Iterator[Sequence[InputRow]]:
+        self._left_out = yield from leave_out_totals(map(self._rows_of, self._table.chunks()), self._totals)
         self.codes -= Counter(self._totals[number] for number in self._left_out)
         self.errors = [error for error in self.errors if error.number not in self._left_out]
 
-    def _typed_rows_of(self, chunk: pd.DataFrame) -> Iterator[InputRow]:
+    def _rows_of(self, chunk: pd.DataFrame) -> list[InputRow]:
         if (missing := _SAMPLE_ROWS - len(self.sample)) > 0:
             head = chunk.loc[~blank_rows(chunk)].head(missing)
             width = len(self._table.header)
             self.sample += [cells[:width] for cells in _cells(head)]
-        rows = self._rows_of(chunk)
-        return rows if self._table.is_text else map(self._with_types, rows)
+        types = self._table.common_types
+        if types is not None and (rows := self._plain_rows(chunk, self._types.of_columns(types))):
+            return rows
+        rows = list(self._checked_rows(chunk))
+        if types == ():
+            return rows
+        return [self._types.add(row, self._table.cell_types(row.number - 1)) for row in rows]
 
-    def _with_types(self, row: InputRow) -> InputRow:
-        return self._types.add(row, self._table.cell_types(row.number - 1))
-
-    def _rows_of(self, chunk: pd.DataFrame) -> Iterator[InputRow]:
-        # Most files have only valid ids and unchanged cells: a whole chunk then costs a third.
-        if self._ids_only and len(chunk.columns) == len(self._layout.carried_columns):
-            ids = [chunk[index].tolist() for index in self._layout.ids]
-            if all(map(guid_cells.are_canonical, ids)) and not _has_line_breaks(chunk, self._other_columns):
-                return self._fast_rows(chunk, ids)
-        return self._checked_rows(chunk)
-
-    def _fast_rows(self, chunk: pd.DataFrame, ids: list[list[str]]) -> Iterator[InputRow]:
-        targets = list(map(Target, *ids))
-        self._digest.update("".join([target.digest_line for target in targets]).encode())
-        return map(InputRow, (chunk.index + 1).tolist(), _cells(chunk), targets)
+    def _plain_rows(self, chunk: pd.DataFrame, types: tuple[ColumnType, ...]) -> list[InputRow]:
+        """Return the rows of a chunk if they are plain, otherwise none."""
+        if not self._ids_only or len(chunk.columns) != len(self._layout.carried_columns):
+            return []
+        columns = [chunk[index].tolist() for index in chunk.columns]
+        if found := plain_rows((chunk.index + 1).tolist(), columns, self._layout.ids, types):
+            rows, digest_lines = found
+            self._digest.update(digest_lines)
+            return list(rows)
+        return []
 
     def _checked_rows(self, chunk: pd.DataFrame) -> Iterator[InputRow]:
         indexes = [index for index in self._layout.ids if index is not None]

@@ -7,6 +7,7 @@ from typing import Protocol
 import pandas as pd
 
 from bulkreact.errors import FileRefusedError, RefusalCode, RefusalFacts
+from bulkreact.models import ColumnType
 from bulkreact.sheets.columns import ColumnError, ColumnLayout, HeaderRule, find_layout
 from bulkreact.sheets.input import guid_cells
 from bulkreact.sheets.input.carried_types import CellTypes
@@ -47,8 +48,8 @@ class Table(Protocol):
         ...
 
     @property
-    def is_text(self) -> bool:
-        """Return whether all cells are text."""
+    def common_types(self) -> tuple[ColumnType, ...] | None:
+        """Return the types of columns that say all of the rows of the chunk that was read last; None if there are none."""
         ...
 
     @property

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Container, Generator, Iterable, Sequence
+from operator import attrgetter
 
 from bulkreact.models import InputRow
 from bulkreact.sheets.input.guid_cells import is_blank
@@ -23,6 +24,8 @@ _TOTAL = re.compile(rf"\W*(?:(?:{'|'.join(_WORDS)})(?![^\W\d_])|合計|総計|�
 # How many rows there are, in the column of an id: no id that was lost has so few digits.
 _COUNT = re.compile(r"\d{1,3}(?:[.,\u00a0\u202f' ]?\d{3})?", re.ASCII)
 
+_target = attrgetter("target")
+
 
 def is_total(cells: Sequence[str], ids: Sequence[str]) -> bool:
     """Return whether a row reads like a total; ``ids`` are its cells in the columns of ids."""
@@ -32,19 +35,25 @@ def is_total(cells: Sequence[str], ids: Sequence[str]) -> bool:
     return all(cell == first or is_blank(cell) or _COUNT.fullmatch(cell.strip()) for cell in ids)
 
 
-def leave_out_totals(rows: Iterable[InputRow], totals: Container[int]) -> Generator[InputRow, None, list[int]]:
+def leave_out_totals(
+    batches: Iterable[list[InputRow]], totals: Container[int]
+) -> Generator[list[InputRow], None, list[int]]:
     """Yield the rows but for those ``totals`` that no row with ids follows; return the numbers of these.
 
     ``totals`` are the numbers of rows that read like totals, as far as the rows have been read.
     """
     held: list[InputRow] = []
-    for row in rows:
-        if row.target is None and (row.number in totals or (held and row.problem_code == NO_IDS)):
-            held.append(row)
+    for rows in batches:
+        if not held and all(map(_target, rows)):
+            yield rows
             continue
-        if held:
-            yield from held
+        kept = []
+        for row in rows:
+            if row.target is None and (row.number in totals or (held and row.problem_code == NO_IDS)):
+                held.append(row)
+                continue
+            kept += [*held, row]
             held = []
-        yield row
-    yield from (row for row in held if row.number not in totals)
+        yield kept
+    yield [row for row in held if row.number not in totals]
     return [row.number for row in held if row.number in totals]

@@ -102,8 +102,8 @@ def test_a_run_with_a_total_ends_well_and_says_so(program: Program) -> None:
 _rows = st.lists(st.sampled_from(["ids", "total", "note"]), max_size=12)
 
 
-@given(kinds=_rows)
-def test_rows_keep_their_order_and_only_the_last_totals_go(kinds: list[str]) -> None:
+@given(kinds=_rows, size=st.integers(1, 4))
+def test_rows_keep_their_order_and_only_the_last_totals_go(kinds: list[str], size: int) -> None:
     last = max((index for index, kind in enumerate(kinds) if kind == "ids"), default=-1)
     expected = [index for index, kind in enumerate(kinds) if kind != "total" or index < last]
     rows = [
@@ -111,4 +111,5 @@ def test_rows_keep_their_order_and_only_the_last_totals_go(kinds: list[str]) -> 
         for index, kind in enumerate(kinds)
     ]
     totals = {index for index, kind in enumerate(kinds) if kind == "total"}
-    assert [input_row.number for input_row in leave_out_totals(rows, totals)] == expected
+    batches = (rows[index : index + size] for index in range(0, len(rows), size))
+    assert [input_row.number for batch in leave_out_totals(batches, totals) for input_row in batch] == expected

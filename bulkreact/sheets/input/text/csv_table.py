@@ -57,7 +57,7 @@ class TextTable:
     """
 
     guarded = True
-    is_text = True
+    common_types = ()
     sheet = None
     sheets = ()
     first_column = 0

@@ -27,7 +27,6 @@ class WorkbookTable:
     """
 
     guarded = False
-    is_text = False
     delimiter = encoding = None
     from_spreadsheet = True
     cut_off = None
@@ -62,6 +61,7 @@ class WorkbookTable:
         self.header = tuple(head.header)
         self._merged = MergedCells(head.merged, head.first_column)
         self.widths = tuple(head.widths)
+        self.common_types: tuple[ColumnType, ...] | None = ()
         self._column_types: dict[int, tuple[ColumnType, ...]] = {}
         self._others: dict[int, list[TypedCell]] = {}
 
@@ -77,6 +77,7 @@ class WorkbookTable:
             types = [rows.column_types[index] for index in rows.types]
             self._column_types = dict(zip(rows.numbers, types, strict=True))
             self._others = rows.others
+            self.common_types = None if rows.others or len(rows.column_types) > 1 else rows.column_types[0]
             yield pd.DataFrame(rows.cells, index=rows.numbers, dtype=str)
 
     def cell_types(self, number: int) -> CellTypes:
