@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from msgspec import Struct
 
-from bulkreact.batch.journal.bulk_insert import collection_paused
 from bulkreact.batch.journal.journal import create
 from bulkreact.batch.journal.row_pages import RowProblem
 from bulkreact.batch.journal.row_traits import ANY_TRAITS, RowTraits
 from bulkreact.batch.journal.swapped_ids import CODE, flag_swapped_ids, input_digest
 from bulkreact.errors import FileRefusedError, InputRefusedError, RefusalCode, RefusalFacts
+from bulkreact.library_loading import loading_pandas
 from bulkreact.runs.next_steps import input_arguments
 from bulkreact.runs.temporary_folder import temporary_folder
 from bulkreact.sheets.input.input_options import LoadOptions
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from bulkreact.sheets.input.input_file import InputFile
     from bulkreact.sheets.input.source_format import SourceFormat
 
-_THREADS = "OPENBLAS_NUM_THREADS"
 _STANDARD_INPUT = "-"
 _CHUNK = 1 << 20
 
@@ -98,7 +97,7 @@ def load_input(
     ``on_problem`` gets everything that is wrong with cells.
     """
     name, input_file = display_name(source), None
-    with _fast_import():
+    with loading_pandas():
         from bulkreact.sheets.input.input_file import InputFile  # noqa: PLC0415 - loads pandas
     try:
         with refusing(name):
@@ -129,19 +128,6 @@ def _pass_on(on_problem: Callable[[RowProblem], None], source: "SourceFormat", e
     for cell in error.errors:
         name = source.cell_name(error.number, cell.column)
         on_problem(RowProblem(error.number, cell.column, name, cell.value, cell.code, cell.reason, cell.remedy))
-
-
-@contextmanager
-def _fast_import() -> Iterator[None]:
-    """Import without garbage collection, which takes a sixth of the time, and without threads for numpy."""
-    threads = os.environ.get(_THREADS)
-    os.environ[_THREADS] = threads or "1"
-    try:
-        with collection_paused():
-            yield
-    finally:
-        if threads is None:
-            del os.environ[_THREADS]
 
 
 def name_of(source: str) -> str:

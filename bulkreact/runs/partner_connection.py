@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from bulkreact.batch.environment import Phase, RunEnvironment, StopReason
 from bulkreact.guids import format_guid
+from bulkreact.library_loading import loading_aiohttp
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
 from bulkreact.runs.control_folder import ControlFolder
@@ -64,7 +65,8 @@ class PartnerConnection(Struct, frozen=True):
     async def _work_with_client(
         self, work: Callable[[RunEnvironment, Service], Awaitable[T]], folder: Path | None
     ) -> T:
-        from bulkreact.partnercenter.client import connect  # noqa: PLC0415 - aiohttp takes 100 ms to import
+        with loading_aiohttp():
+            from bulkreact.partnercenter.client import connect  # noqa: PLC0415 - aiohttp takes 100 ms to import
 
         credentials = self.access.credentials
         async with (

@@ -1,11 +1,14 @@
 """What the command line promises before anything is run: quick start-up, help and words."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from bulkreact.cli.options.help_groups import COMMANDS
+from tests.support.ids import guid, row, write_csv
 from tests.support.program import Program
 
 
@@ -59,6 +62,28 @@ def test_looking_at_a_run_loads_neither_tables_nor_the_network() -> None:
     )
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert process.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_quiet_run_loads_nothing_that_it_does_not_use(tmp_path: Path) -> None:
+    write_csv(tmp_path / "input.csv", [row(guid(1))])
+    code = (
+        "import sys; sys.argv[1:] = ['run', 'input.csv', '--simulate', '--rate', 'off', '-q']\n"
+        "from bulkreact.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "unused = {'cryptography', 'msal', 'openpyxl', 'prometheus_client', 'python_calamine', 'rich', 'xlsxwriter'}\n"
+        "print(sorted(unused & set(sys.modules)))"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env={**os.environ, "BULKREACT_STATE_DIR": str(tmp_path / "state")},
+    )
+    assert process.stdout.splitlines()[-1] == "[]"
+    assert (tmp_path / "reports" / "latest.json").exists()
 
 
 @pytest.mark.parametrize("command", list(COMMANDS))

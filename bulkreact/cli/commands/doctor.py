@@ -16,7 +16,7 @@ from bulkreact.cli.event_loop import run_async
 from bulkreact.cli.invocation import invocation_of
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
-from bulkreact.cli.output.console import stdout_console
+from bulkreact.cli.output.safe_console import stdout_console
 from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import EXIT_SUCCESS, CredentialsRefusedError
 from bulkreact.partnercenter.auth.credential_source import (

@@ -17,9 +17,9 @@ from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import input_options, read_load_options, sha256_option
 from bulkreact.cli.options.paths import InputName, OutputFile
-from bulkreact.cli.output.console import print_wrapped, stdout_console
 from bulkreact.cli.output.plan_customers import customer_lines, sum_lines
 from bulkreact.cli.output.plan_json import MOST_LISTED, PlanDocument, PresentState, days_left, format_json
+from bulkreact.cli.output.safe_console import stdout_console
 from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS, FileRefusedError, InputRefusedError
 from bulkreact.models import Kind
@@ -94,7 +94,7 @@ def command(
         if as_json:
             _print(document, saved=out is not None)
         else:
-            print_wrapped(stdout_console(), "\n".join(_lines(document)))
+            stdout_console().print_wrapped("\n".join(_lines(document)))
         if kept:
             kept.publish(format_json(document.kept_members(remarks)))
     ctx.exit(EXIT_SOME_FAILED if loaded.input_file.codes else EXIT_SUCCESS)

@@ -8,7 +8,7 @@ from bulkreact.batch.journal.journal import is_locked
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.paths import OutputFile
-from bulkreact.cli.output.console import SafeConsole, print_step
+from bulkreact.cli.output.safe_console import SafeConsole
 from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 from bulkreact.runs import store
@@ -50,7 +50,7 @@ def command(*, name: str, to: Path | None, xlsx: bool | None, trust_folder: bool
         echo("The run is not finished.", err=True)
     console = SafeConsole(stderr=True)
     for step in results.next_steps:
-        print_step(console, step)
+        console.print_step(step)
     for line in results.lines():
         echo(line, err=True)
 

@@ -26,6 +26,7 @@ from bulkreact.cli.options.web_sign_in import ENTRA_OPTIONS, read_entra
 from bulkreact.cli.output import json_log
 from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import CredentialsRefusedError, InputRefusedError
+from bulkreact.library_loading import loading_aiohttp
 from bulkreact.monitoring.webhooks import TEAMS, NotifyTargets
 from bulkreact.runs import store
 from bulkreact.runs.interruption import ShutdownRequest
@@ -104,8 +105,9 @@ def command(ctx: click.Context, /, **_: object) -> None:
 async def _serve(
     settings: ServeSettings, listener: socket.socket, stopped: asyncio.Event, params: Mapping[str, object]
 ) -> None:
-    from bulkreact.web.app import serving  # noqa: PLC0415 - aiohttp and jinja2 are imported only where they are needed
-    from bulkreact.web.site import Site  # noqa: PLC0415
+    with loading_aiohttp():
+        from bulkreact.web.app import serving  # noqa: PLC0415 - aiohttp and jinja2 are imported only where they are needed
+        from bulkreact.web.site import Site  # noqa: PLC0415
 
     log_format, url = str(params["log_format"]), str(settings.public_url)
 

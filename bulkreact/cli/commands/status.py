@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from bulkreact.cli.command import ConfiguredCommand
 from bulkreact.cli.options import shared
 from bulkreact.cli.output import history_table
-from bulkreact.cli.output.console import print_step, print_wrapped, stdout_console
+from bulkreact.cli.output.safe_console import SafeConsole, stdout_console
 from bulkreact.cli.output.status_table import status_table
 from bulkreact.cli.output.status_view import snapshot_lines, watch_run
 from bulkreact.cli.output.terminal import echo
@@ -61,16 +60,16 @@ def command(ctx: click.Context, /, *, name: str, reports: Path, watch: bool, **_
         _show(console, run.folder, snapshot, reports)
 
 
-def _show(console: Console, folder: Path, snapshot: RunSnapshot, reports: Path) -> None:
+def _show(console: SafeConsole, folder: Path, snapshot: RunSnapshot, reports: Path) -> None:
     for line in snapshot_lines(snapshot):
-        print_wrapped(console, line)
+        console.print_wrapped(line)
     overview = snapshot.overview
     console.print()
     console.print(status_table(overview.counts.statuses))
     if snapshot.affected:
-        print_wrapped(console, f"Affected customers: {snapshot.affected}")
+        console.print_wrapped(f"Affected customers: {snapshot.affected}")
     if not snapshot.is_active:
         console.print()
         state = overview.status.stop_reason.state
         for step in steps_at_rest(folder, reports, overview.metadata, overview.counts, state):
-            print_step(console, step)
+            console.print_step(step)

@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.text import Text
-
 from bulkreact.batch.environment import OutageRecord, Phase, StopReason
-from bulkreact.cli.output.progress_view import reporting_progress, showing_progress
-from bulkreact.cli.output.status_table import describe_changes, status_table
+from bulkreact.cli.output.progress_reports import reporting_progress
 from bulkreact.cli.output.streams import message_failure
-from bulkreact.cli.output.terminal import echo, redact_and_escape
+from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import Outcome, RunState
 from bulkreact.partnercenter.error_codes.lookup import find_entries
@@ -20,53 +17,15 @@ from bulkreact.runs.output_options import Output
 from bulkreact.runs.progress_lines import format_progress_line
 from bulkreact.runs.result_files import WrittenResults
 from bulkreact.sheets.input.row_errors import format_errors
-from bulkreact.sheets.output.report_data import NextStep
-from bulkreact.wording import plural, printable, wrap_lines
+from bulkreact.wording import plural, printable
 
 if TYPE_CHECKING:
-    # The table readers take long to import, and only two commands need them.
+    # The table readers take long to import, and only two commands need them; a quiet run that succeeds prints nothing.
+    from bulkreact.cli.output.safe_console import SafeConsole
     from bulkreact.sheets.input.input_file import InputFile
 
 _PROBLEMS_SHOWN = 20
 _CODES_SHOWN = 3
-# The width without a terminal.
-_WIDTH = 200
-
-
-class SafeConsole(Console):
-    """A console for texts and tables of text; markup in them is not interpreted."""
-
-    def __init__(self, *, stderr: bool = False) -> None:
-        super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False)
-
-    def render_str(self, text: str, *arguments: object, **options: object) -> Text:
-        """Turn a text or a table's cell into what is shown."""
-        return super().render_str(redact_and_escape(text), *arguments, **options)  # type: ignore[arg-type]
-
-
-def stdout_console() -> Console:
-    """Return a console on standard output: as wide as the terminal, else wide enough for tables."""
-    console = SafeConsole()
-    if not console.is_terminal:
-        console.width = _WIDTH
-    return console
-
-
-def print_wrapped(console: Console, message: str) -> None:
-    """Print a message, wrapped between words on a terminal."""
-    text = wrap_lines(redact_and_escape(message), console.width) if console.is_terminal else message
-    console.print(text, soft_wrap=True)
-
-
-def print_step(console: Console, step: NextStep) -> None:
-    """Print what to do next: on a terminal the command is on a line of its own, to be copied whole."""
-    if not console.is_terminal:
-        console.print(step.line, soft_wrap=True)
-        return
-    print_wrapped(console, step.description)
-    console.print(f"  {step.command}", soft_wrap=True)
-    if step.remark:
-        print_wrapped(console, step.remark)
 
 
 class ConsoleReporter:
@@ -74,7 +33,12 @@ class ConsoleReporter:
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._console = SafeConsole(stderr=True)
+
+    @cached_property
+    def _console(self) -> "SafeConsole":
+        from bulkreact.cli.output.safe_console import SafeConsole  # noqa: PLC0415 - see above
+
+        return SafeConsole(stderr=True)
 
     def failure(self) -> str:
         """Return why messages could not be written, empty if all could."""
@@ -137,6 +101,8 @@ class ConsoleReporter:
         if output.quiet or output.progress is False or not phase.progress.total:
             yield
             return
+        from bulkreact.cli.output.progress_view import showing_progress  # noqa: PLC0415 - see above
+
         with (
             showing_progress(self._console, phase)
             if self._redraws
@@ -162,10 +128,12 @@ class ConsoleReporter:
         if results.next_steps and not results.is_unchanged:
             self._console.print()
         for step in results.next_steps:
-            print_step(self._console, step)
+            self._console.print_step(step)
 
     def _rows(self, results: WrittenResults, stop_reason: StopReason) -> None:
         """Print how many rows ended how, or what verifying has changed, and why the run stopped."""
+        from bulkreact.cli.output.status_table import describe_changes, status_table  # noqa: PLC0415 - see above
+
         counts, state = results.counts, stop_reason.state
         if not counts.statuses.total():
             self._wrap("There were no rows.")
@@ -193,7 +161,7 @@ class ConsoleReporter:
             self._wrap(f"  … and {plural(more, 'other code')}: see the report")
 
     def _wrap(self, message: str) -> None:
-        print_wrapped(self._console, message)
+        self._console.print_wrapped(message)
 
     def _line(self, line: str) -> None:
         """Print a line unwrapped: paths and commands must be copyable."""

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Column, Table
 
-from bulkreact.cli.output.console import stdout_console
+from bulkreact.cli.output.safe_console import stdout_console
 from bulkreact.cli.output.terminal import echo, redact_and_escape
 from bulkreact.models import Status
 from bulkreact.runs.history import RunSummary, summarize

@@ -8,7 +8,7 @@ from msgspec import to_builtins
 
 from bulkreact.batch.environment import OutageRecord, Phase, StopReason
 from bulkreact.cli.output.json_log import LogLevel, write
-from bulkreact.cli.output.progress_view import reporting_progress
+from bulkreact.cli.output.progress_reports import reporting_progress
 from bulkreact.cli.output.streams import message_failure
 from bulkreact.errors import EXIT_SOME_FAILED, EXIT_SUCCESS
 from bulkreact.models import SUCCESSES, Outcome

@@ -1,6 +1,6 @@
-"""Shows the progress of a phase: redrawn in place on a terminal, or one line a minute."""
+"""Shows the progress of a phase on a terminal, redrawn in place."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -15,8 +15,6 @@ from bulkreact.runs.progress_meter import ProgressMeter, ProgressSnapshot
 from bulkreact.runs.repetition import loop_time, repeating
 
 _REDRAW_SECONDS = 0.2
-_SAMPLE_SECONDS = 1.0
-LINE_SECONDS = 60.0
 _NARROWEST_BAR = 10
 
 
@@ -53,20 +51,3 @@ def showing_progress(console: Console, phase: Phase) -> Iterator[None]:
         with repeating(_REDRAW_SECONDS, draw):
             yield
         draw()
-
-
-@contextmanager
-def reporting_progress(phase: Phase, report: Callable[[ProgressSnapshot], None]) -> Iterator[None]:
-    """Report the progress every minute within the context."""
-    meter, due = ProgressMeter(phase, loop_time()), loop_time() + LINE_SECONDS
-
-    def sample() -> None:
-        nonlocal due
-        now = loop_time()
-        snapshot = meter.measure(now)
-        if now >= due:
-            due = now + LINE_SECONDS
-            report(snapshot)
-
-    with repeating(_SAMPLE_SECONDS, sample):
-        yield

@@ -10,7 +10,8 @@ from rich.live import Live
 from rich.text import Text
 
 from bulkreact.batch.journal.watched_rows import WATCHED
-from bulkreact.cli.output.progress_view import LINE_SECONDS, ProgressView
+from bulkreact.cli.output.progress_reports import LINE_SECONDS
+from bulkreact.cli.output.progress_view import ProgressView
 from bulkreact.cli.output.status_table import status_table
 from bulkreact.cli.output.streams import reader_has_left
 from bulkreact.cli.output.terminal import echo, redact_and_escape

@@ -11,7 +11,8 @@ from rich.console import Console
 from bulkreact.batch.environment import OutageRecord, Phase, PhaseProgress, WaitReason, WaitState
 from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.cli.output.json_console import JsonReporter
-from bulkreact.cli.output.progress_view import ProgressView, reporting_progress, showing_progress
+from bulkreact.cli.output.progress_reports import reporting_progress
+from bulkreact.cli.output.progress_view import ProgressView, showing_progress
 from bulkreact.models import Response, Target
 from bulkreact.runs.outage_messages import describe_outage
 from bulkreact.runs.output_options import Output

@@ -18,7 +18,7 @@ from bulkreact.batch.journal.journal import Journal, create, finalize
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.cli.commands import status
 from bulkreact.cli.output import status_view
-from bulkreact.cli.output.progress_view import reporting_progress
+from bulkreact.cli.output.progress_reports import reporting_progress
 from bulkreact.cli.output.status_view import WatchClock, measure_progress, snapshot_lines, watch_run
 from bulkreact.models import InputRow, Response, Status, Target
 from bulkreact.runs.run_snapshot import RunSnapshot, read_snapshot

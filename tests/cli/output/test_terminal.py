@@ -16,8 +16,9 @@ from rich.table import Table
 from bulkreact.cli.commands.discover_customers import write_output
 from bulkreact.cli.invocation import Invocation, secrets_in_url, secrets_of
 from bulkreact.cli.output import json_log
-from bulkreact.cli.output.console import ConsoleReporter, stdout_console
+from bulkreact.cli.output.console import ConsoleReporter
 from bulkreact.cli.output.library_log import show_library_log
+from bulkreact.cli.output.safe_console import stdout_console
 from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import InputRefusedError
 from bulkreact.runs import store
