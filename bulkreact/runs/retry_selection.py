@@ -160,6 +160,7 @@ class RetryPreview(Generic[ReaderT]):
         self, run: Run, reports: Path, stack: ExitStack, open_journal: Callable[[Path], ReaderT], *, all_failed: bool
     ) -> None:
         self._run = run
+        self._folder = run.folder
         self._reports = reports
         self._stack = stack
         self._open_journal = open_journal
@@ -195,7 +196,7 @@ class RetryPreview(Generic[ReaderT]):
             else:
                 self._failed += newest.status is Status.FAILED
                 self._pending[owner] += newest.status is Status.PENDING
-                if owner != self._run.folder:
+                if owner != self._folder:
                     self._elsewhere[owner.name] += 1
 
     @property
@@ -226,11 +227,11 @@ class RetryPreview(Generic[ReaderT]):
 
     def _newest(self, candidate: Candidate) -> tuple[Path | None, Candidate]:
         """Follow a row to the run that owns it now; None if that run's folder is missing."""
-        owner: Path | None = self._run.folder
+        owner: Path | None = self._folder
         path = {self._run.metadata.id}
         while run_id := candidate.transferred_to:
             if run_id in path:
-                raise damaged(self._run.folder, f"row {candidate.number} was taken over from it and by it again")
+                raise damaged(self._folder, f"row {candidate.number} was taken over from it and by it again")
             path.add(run_id)
             if run_id not in self._candidates_of:
                 self._candidates_of[run_id] = self._load(run_id)
@@ -242,20 +243,20 @@ class RetryPreview(Generic[ReaderT]):
 
     def _load(self, run_id: str) -> tuple[Path | None, dict[int, Candidate]]:
         """Return the folder of another run that took rows over, and its rows by number; None if it is missing."""
-        folder = store.locate(self._run.folder.parent, run_id)
+        folder = store.locate(self._folder.parent, run_id)
         rows = self._open(folder).candidates(all_failed=self._all_failed) if folder else ()
         return folder, {row.number: row for row in rows}
 
     def _open(self, folder: Path) -> ReaderT:
         """Open the journal of a run; InputRefusedError if the run is unfinished."""
-        if folder != self._run.folder:
+        if folder != self._folder:
             refuse_foreign(folder)
         journal = self._journals[folder] = self._open_journal(folder)
         self._stack.enter_context(journal)
         session = journal.latest_session()
         is_finished = session is not None and session.state is RunState.FINISHED
         if not is_finished and (session is None or journal.open_count().rows):
-            which = "" if folder == self._run.folder else f", which took rows of run {self._run.metadata.id} over,"
+            which = "" if folder == self._folder else f", which took rows of run {self._run.metadata.id} over,"
             command = store.resume_command(folder, self._reports, journal.metadata.settings.options)
             raise InputRefusedError(f"Run {journal.metadata.id}{which} is unfinished. Continue it with: {command}")
         return journal

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from bulkreact.batch.journal.call_log import load_progress
-from bulkreact.batch.journal.row_results import typed_rows
+from bulkreact.batch.journal.result_chunks import result_chunks
+from bulkreact.batch.journal.row_results import add_types
 from bulkreact.batch.journal.schema import LATEST_OUTCOME
+from bulkreact.batch.journal.stored_types import TypesReader
 from bulkreact.batch.progress import OnlyRead
 from bulkreact.models import SUCCESSES, InputRow, ResultRow, Status, Target
 
@@ -55,14 +57,20 @@ def candidates(connection: sqlite3.Connection, *, all_failed: bool) -> Iterator[
 
     A retry takes those that may now succeed, with ``all_failed`` also those that failed permanently.
     """
-    for ordinal, row in enumerate(typed_rows(connection), 1):
-        if row.outcome.status in _NEVER_SENT:
-            continue
-        is_taken = row.worth_retrying or (all_failed and row.outcome.status is Status.FAILED)
-        # Of a million rows few are taken, and each costs three questions.
-        taken = _input_row(connection, ordinal, row) if is_taken else None
-        call = row.outcome.call
-        yield Candidate(row.number, row.outcome.status, taken, row.transferred_to, call.started_at if call else "")
+    types = TypesReader(connection)
+    for chunk in result_chunks(connection):
+        found = {
+            row.ordinal: Candidate(row.number, Status(row.status), None, "", row.started_at) for row in chunk.plain
+        }
+        for ordinal, row in chunk.others.items():
+            if row.outcome.status in _NEVER_SENT:
+                continue
+            is_taken = row.worth_retrying or (all_failed and row.outcome.status is Status.FAILED)
+            # Of a million rows few are taken, and each costs three questions.
+            taken = _input_row(connection, ordinal, add_types(row, types.read(ordinal))) if is_taken else None
+            sent_at = row.outcome.call.started_at if row.outcome.call else ""
+            found[ordinal] = Candidate(row.number, row.outcome.status, taken, row.transferred_to, sent_at)
+        yield from (found[ordinal] for ordinal in sorted(found))
 
 
 def open_subscriptions(connection: sqlite3.Connection) -> str:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from bulkreact.batch.journal.call_log import load_progress
 from bulkreact.batch.journal.schema import LATEST_OUTCOME, STEP_NAMES
-from bulkreact.batch.journal.stored_types import TypesReader
+from bulkreact.batch.journal.stored_types import StoredTypes, TypesReader
 from bulkreact.batch.policy import outcome_if_open
 from bulkreact.models import SUCCESSES, Answer, AutoRenew, Call, Outcome, ResultRow, Status, Target
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
@@ -94,11 +94,13 @@ def typed_rows(connection: sqlite3.Connection) -> Iterator[ResultRow]:
     """Yield every row as ``result_rows`` does, with what its cells are besides text."""
     types = TypesReader(connection)
     for ordinal, row in enumerate(result_rows(connection), 1):
-        stored = types.read(ordinal)
-        if typed_cells := type_cells(stored.columns, row.cells, stored.cells):
-            yield replace(row, typed_cells=typed_cells)
-        else:
-            yield row
+        yield add_types(row, types.read(ordinal))
+
+
+def add_types(row: ResultRow, stored: StoredTypes) -> ResultRow:
+    """Return a row with what its cells are besides text."""
+    typed_cells = type_cells(stored.columns, row.cells, stored.cells)
+    return replace(row, typed_cells=typed_cells) if typed_cells else row
 
 
 def load_result(connection: sqlite3.Connection, ordinal: int) -> ResultRow:
