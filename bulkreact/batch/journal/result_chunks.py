@@ -7,9 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from itertools import islice, starmap
 
-from msgspec.json import encode as encode_json
-
-from bulkreact.batch.journal.row_results import IS_COMPLETE, RESULTS, StoredRow, build_result, typed_rows
+from bulkreact.batch.journal.row_results import IS_COMPLETE, results_of, typed_rows
 from bulkreact.batch.journal.schema import LATEST_OUTCOME
 from bulkreact.models import SUCCESSES
 from bulkreact.result_chunk import PlainRow, ResultChunk
@@ -28,7 +26,6 @@ WHERE rows.ordinal > :after AND rows.ordinal <= :until AND {IS_COMPLETE} AND NOT
     AND outcomes.code = '' AND outcomes.description = ''
 ORDER BY rows.ordinal
 """  # noqa: S608 - our own names
-_OTHERS = f"{RESULTS} WHERE rows.ordinal IN (SELECT value FROM json_each(?)) ORDER BY rows.ordinal"  # noqa: S608 - our own names
 
 
 def result_chunks(connection: sqlite3.Connection) -> Iterator[ResultChunk]:
@@ -38,8 +35,7 @@ def result_chunks(connection: sqlite3.Connection) -> Iterator[ResultChunk]:
         until = min(last, after + _CHUNK)
         plain = list(starmap(PlainRow, connection.execute(_PLAIN, {"after": after, "until": until})))
         others = set(range(after + 1, until + 1)).difference(row.ordinal for row in plain)
-        stored = starmap(StoredRow, connection.execute(_OTHERS, (encode_json(list(others)).decode(),)))
-        yield ResultChunk(plain, {row.ordinal: build_result(connection, row) for row in stored} if others else {})
+        yield ResultChunk(plain, dict(results_of(connection, others)) if others else {})
 
 
 def typed_chunks(connection: sqlite3.Connection) -> Iterator[ResultChunk]:

@@ -1,11 +1,12 @@
 """Reads a journal's rows with their outcomes, for results and reports."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import starmap
 
 from msgspec import Struct
 from msgspec.json import Decoder
+from msgspec.json import encode as encode_json
 from msgspec.structs import replace
 
 from bulkreact.batch.journal.call_log import load_progress
@@ -56,38 +57,43 @@ FROM rows LEFT JOIN rows AS firsts ON firsts.ordinal = rows.duplicate_of WHERE r
 """
 _RESULTS_AFTER = f"{RESULTS} WHERE rows.ordinal > ? ORDER BY rows.ordinal LIMIT ?"
 _RESULT_OF = f"{RESULTS} WHERE rows.ordinal = ?"
-_OTHERS_AFTER = f"""
-{RESULTS} WHERE rows.ordinal > ? AND NOT coalesce({IS_COMPLETE} AND NOT {IS_OVERTAKEN}, 0) ORDER BY rows.ordinal LIMIT ?
-"""
+_RESULTS_OF = f"{RESULTS} WHERE rows.ordinal IN (SELECT value FROM json_each(?)) ORDER BY rows.ordinal"  # noqa: S608 - our own names
+# The first row and the number of each group of rows that count alike; rows of which more must be read are by themselves.
 # A row costs a tenth of what it does one by one.
 _GROUPS = f"""
-SELECT outcomes.status, outcomes.code, coalesce(answers.verdict = '{_TRANSIENT}', 0), count(*)
-FROM rows JOIN outcomes ON outcomes.id = {LATEST_OUTCOME.format(ordinal="rows.ordinal")}
+SELECT min(rows.ordinal), count(*)
+FROM rows LEFT JOIN outcomes ON outcomes.id = {LATEST_OUTCOME.format(ordinal="rows.ordinal")}
 LEFT JOIN answers ON answers.call = outcomes.call
-WHERE {IS_COMPLETE} AND NOT {IS_OVERTAKEN} GROUP BY 1, 2, 3
+GROUP BY rows.problem_code, outcomes.status, outcomes.code, answers.http_status, answers.verdict, CASE
+    WHEN rows.problem_code <> '' THEN 0
+    WHEN rows.duplicate_of IS NOT NULL OR rows.handed_to IS NOT NULL OR {IS_OVERTAKEN} THEN rows.ordinal
+    WHEN outcomes.id IS NULL AND (rows.lost OR EXISTS (SELECT 1 FROM calls WHERE calls.ordinal = rows.ordinal))
+        THEN rows.ordinal
+    ELSE -rows.left_out
+END
 """  # noqa: S608 - our own names
 
 
 def result_rows(connection: sqlite3.Connection) -> Iterator[ResultRow]:
     """Yield every row of the input with its outcome, in input order."""
-    return _read_rows(connection, _RESULTS_AFTER)
-
-
-def result_groups(connection: sqlite3.Connection) -> Iterator[tuple[ResultRow, int]]:
-    """Yield rows for counting, with how many there are of each: without cells and numbers, like ones together."""
-    for status, code, transient, number in connection.execute(_GROUPS):
-        outcome = Outcome(_STATUSES[status], 0, None, code)
-        succeeded = outcome.status in SUCCESSES
-        yield ResultRow(0, (), outcome, succeeded, excluded_by_limit=False, transient=bool(transient)), number
-    yield from ((row, 1) for row in _read_rows(connection, _OTHERS_AFTER))
-
-
-def _read_rows(connection: sqlite3.Connection, sql: str) -> Iterator[ResultRow]:
     after = 0
-    while chunk := list(starmap(StoredRow, connection.execute(sql, (after, _CHUNK)))):
+    while chunk := list(starmap(StoredRow, connection.execute(_RESULTS_AFTER, (after, _CHUNK)))):
         for row in chunk:
             yield build_result(connection, row)
         after = chunk[-1].ordinal
+
+
+def results_of(connection: sqlite3.Connection, ordinals: Iterable[int]) -> Iterator[tuple[int, ResultRow]]:
+    """Yield some rows with their ordinals, in input order."""
+    rows = connection.execute(_RESULTS_OF, (encode_json(list(ordinals)).decode(),))
+    return ((row.ordinal, build_result(connection, row)) for row in starmap(StoredRow, rows))
+
+
+def result_groups(connection: sqlite3.Connection) -> Iterator[tuple[ResultRow, int]]:
+    """Yield rows for counting, with how many there are of each: the first of those that are alike."""
+    groups = connection.execute(_GROUPS)
+    while batch := dict(groups.fetchmany(_CHUNK)):
+        yield from ((row, batch[ordinal]) for ordinal, row in results_of(connection, batch))
 
 
 def typed_rows(connection: sqlite3.Connection) -> Iterator[ResultRow]:
