@@ -19,22 +19,12 @@ from bulkreact.web.records import Actor, Approval, Version
 from bulkreact.web.refusals import RequestRefusedError
 from bulkreact.web.site import Site
 from bulkreact.web.store import STORE_NAME, RecordStore
+from tests.support import web_jobs
+from tests.support.web_jobs import NOW
 from tests.support.web_page import free_socket, settings_for
 
-NOW = "2026-03-01T08:00:00.000Z"
 BEN = Person("ben", "Ben", (Role.APPROVER,))
-JOB = WebJob(
-    number=1,
-    state=JobState.WAITING,
-    target="simulated",
-    name="orders.csv",
-    note="",
-    by_id="ann",
-    by_name="Ann",
-    created_at=NOW,
-    changed_at=NOW,
-    version=2,
-)
+JOB = replace(web_jobs.JOB, state=JobState.WAITING, version=2)
 VERSION = Version(
     job=1,
     version=2,

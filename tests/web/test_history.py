@@ -8,18 +8,17 @@ from msgspec.structs import replace
 
 from bulkreact.models import Status
 from bulkreact.web.history import FILTERS, HistoryKey, parse_filter
-from bulkreact.web.jobs import JobState, WebJob
+from bulkreact.web.jobs import JobState
 from bulkreact.web.records import Actor, Version
 from bulkreact.web.refusals import RequestRefusedError
 from bulkreact.web.store import STORE_NAME, RecordStore
+from tests.support import web_jobs
 from tests.support.made_runs import make_run
 from tests.support.web_page import Page, serving_page
 
 BERLIN = ZoneInfo("Europe/Berlin")
-JOB = WebJob(
-    number=0, state=JobState.READY, target="simulated", name="März.csv", note="", by_id="1", by_name="Zoë",
-    created_at="2026-03-01T22:59:59.999Z", changed_at="2026-03-01T22:59:59.999Z",
-)  # fmt: skip
+TIME = "2026-03-01T22:59:59.999Z"
+JOB = replace(web_jobs.JOB, state=JobState.READY, name="März.csv", by_name="Zoë", created_at=TIME)
 RUN = "20260301T120000Z-test-0000"
 
 

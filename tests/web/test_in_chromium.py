@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import Browser, FilePayload
+from playwright.async_api import Page as Tab
 
 from tests.support.background_loop import listening
 from tests.support.hostile_texts import HOSTILE
-from tests.support.page_browser import chromium, needs_chromium, sign_in, violations, watched
-from tests.support.web_page import HEADER, line, serving_page, table
+from tests.support.page_browser import Watched, chromium, needs_chromium, sign_in, violations, watched
+from tests.support.web_page import HEADER, OwnPage, line, serving_page, table
 
 pytestmark = [pytest.mark.browser, needs_chromium]
 
@@ -31,6 +34,21 @@ async def browser() -> AsyncIterator[Browser]:
 def payload(content: bytes, name: str = "März-Storno.csv") -> FilePayload:
     """Return a file as a browser's form takes it."""
     return {"name": name, "mimeType": "text/csv", "buffer": content}
+
+
+@asynccontextmanager
+async def signed_in(folder: Path, browser: Browser, **changed: Any) -> AsyncIterator[tuple[OwnPage, Watched, Tab]]:  # noqa: ANN401 - those of any setting
+    """Yield a page, a context, and a tab in which somebody is signed in."""
+    async with serving_page(folder, signed_in=False, **changed) as page, watched(browser) as context:
+        tab = await context.tab()
+        await sign_in(tab, page, page.site.link.token)
+        yield page, context, tab
+
+
+async def begin_run(tab: Tab, content: bytes) -> None:
+    """Upload a file and press the button that runs it."""
+    await tab.get_by_test_id("upload-file").set_input_files(payload(content))
+    await tab.get_by_test_id("submit").click()
 
 
 CONTENT = (HEADER + "".join(map(line, range(1, 40))) + line(99, ending="000000020002") + "bad,4.892E+92,x,\n").encode()
@@ -56,9 +74,7 @@ async def test_a_file_goes_its_whole_way_without_script(tmp_path: Path, browser:
 async def test_hostile_text_is_shown_as_text(tmp_path: Path, browser: Browser) -> None:
     rows = "".join(line(number, name='"' + text.replace('"', '""') + '"') for number, text in enumerate(TEXTS, 1))
     name = "<img src=x onerror=alert(1)>.csv"
-    async with serving_page(tmp_path, signed_in=False) as page, watched(browser) as context:
-        tab = await context.tab()
-        await sign_in(tab, page, page.site.link.token)
+    async with signed_in(tmp_path, browser) as (page, _, tab):
         await tab.get_by_label("Note").fill("<script>alert(1)</script>")
         content = (HEADER.replace("name", '"<b>name</b>"') + rows + "x,y,z,<b>\n").encode()
         await tab.get_by_test_id("upload-file").set_input_files(payload(content, name))
@@ -100,9 +116,7 @@ async def test_a_page_of_another_port_cannot_press_buttons(tmp_path: Path, brows
 
 
 async def test_wrong_files_are_refused_before_they_are_sent(tmp_path: Path, browser: Browser) -> None:
-    async with serving_page(tmp_path, signed_in=False, max_upload=50_000) as page, watched(browser) as context:
-        tab = await context.tab()
-        await sign_in(tab, page, page.site.link.token)
+    async with signed_in(tmp_path, browser, max_upload=50_000) as (page, _, tab):
         error = tab.get_by_role("alert")
         await tab.get_by_test_id("upload-file").set_input_files(payload(b"x", "photo.png"))
         kind = await error.inner_text()
@@ -113,11 +127,8 @@ async def test_wrong_files_are_refused_before_they_are_sent(tmp_path: Path, brow
 
 
 async def test_a_live_page_says_that_the_server_is_gone_and_finds_it_again(tmp_path: Path, browser: Browser) -> None:
-    async with serving_page(tmp_path, signed_in=False, speed=SLOW) as page, watched(browser) as context:
-        tab = await context.tab()
-        await sign_in(tab, page, page.site.link.token)
-        await tab.get_by_test_id("upload-file").set_input_files(payload(table(60)))
-        await tab.get_by_test_id("submit").click()
+    async with signed_in(tmp_path, browser, speed=SLOW) as (_, context, tab):
+        await begin_run(tab, table(60))
         await tab.get_by_test_id("settled").wait_for()
         await context.context.set_offline(True)
         await tab.get_by_test_id("lost").wait_for(state="visible")
@@ -128,22 +139,16 @@ async def test_a_live_page_says_that_the_server_is_gone_and_finds_it_again(tmp_p
 
 async def test_reasons_come_up_while_a_run_is_watched(tmp_path: Path, browser: Browser) -> None:
     content = (HEADER + "".join(map(line, range(1, 31))) + line(99, ending="000000020002") + line(98)).encode()
-    async with serving_page(tmp_path, signed_in=False, speed=SLOW) as page, watched(browser) as context:
-        tab = await context.tab()
-        await sign_in(tab, page, page.site.link.token)
-        await tab.get_by_test_id("upload-file").set_input_files(payload(content))
-        await tab.get_by_test_id("submit").click()
+    async with signed_in(tmp_path, browser, speed=SLOW) as (_, _, tab):
+        await begin_run(tab, content)
         reason = await tab.get_by_test_id("reason-20002").inner_text()
     assert "20002 (2) the partner has no commerce relationship" in reason
     assert "upload failed.xlsx" in reason
 
 
 async def test_eight_tabs_watch_one_run_to_its_end(tmp_path: Path, browser: Browser) -> None:
-    async with serving_page(tmp_path, signed_in=False, speed=SLOW) as page, watched(browser) as context:
-        tab = await context.tab()
-        await sign_in(tab, page, page.site.link.token)
-        await tab.get_by_test_id("upload-file").set_input_files(payload(table(40)))
-        await tab.get_by_test_id("submit").click()
+    async with signed_in(tmp_path, browser, speed=SLOW) as (page, context, tab):
+        await begin_run(tab, table(40))
         await tab.get_by_test_id("job-state").wait_for()
         tabs = [await context.tab() for _ in range(7)]
         await asyncio.gather(*(other.goto(f"{page.origin}/jobs/1") for other in tabs))
@@ -151,11 +156,8 @@ async def test_eight_tabs_watch_one_run_to_its_end(tmp_path: Path, browser: Brow
 
 
 async def test_a_run_is_stopped_on_a_page_of_its_own_and_continued(tmp_path: Path, browser: Browser) -> None:
-    async with serving_page(tmp_path, signed_in=False, speed=SLOW) as page, watched(browser) as context:
-        tab = await context.tab()
-        await sign_in(tab, page, page.site.link.token)
-        await tab.get_by_test_id("upload-file").set_input_files(payload(table(120)))
-        await tab.get_by_test_id("submit").click()
+    async with signed_in(tmp_path, browser, speed=SLOW) as (page, _, tab):
+        await begin_run(tab, table(120))
         await tab.get_by_test_id("stop").wait_for()
         live = await (await tab.request.get(f"{page.origin}/api/jobs/1/live")).json()
         live |= {"state": "running", "activity": "verifying", "waiting": {"seconds": 0, "customers": 0, "rows": 2}}
@@ -179,9 +181,7 @@ async def test_a_run_is_stopped_on_a_page_of_its_own_and_continued(tmp_path: Pat
 
 async def test_the_first_view_of_a_page_is_small(tmp_path: Path, browser: Browser) -> None:
     requests: list[str] = []
-    async with serving_page(tmp_path, signed_in=False) as page, watched(browser) as context:
-        tab = await context.tab()
-        await sign_in(tab, page, page.site.link.token)
+    async with signed_in(tmp_path, browser) as (page, _, tab):
         tab.on("request", lambda request: requests.append(request.url))
         await tab.goto(f"{page.origin}/?fresh")
     own = [file for file in page.site.pages.static.values() if file.name.endswith(".js")]

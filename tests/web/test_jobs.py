@@ -17,19 +17,8 @@ from bulkreact.web.jobs import (
     step,
 )
 from bulkreact.web.permissions import ACTIONS, Person, Role, allowed_actions, has_right
+from tests.support.web_jobs import JOB, NOW
 
-NOW = "2026-03-01T08:00:00.000Z"
-JOB = WebJob(
-    number=1,
-    state=JobState.CHECKING,
-    target="simulated",
-    name="orders.csv",
-    note="",
-    by_id="ann",
-    by_name="Ann",
-    created_at=NOW,
-    changed_at=NOW,
-)
 EVENTS = st.lists(st.tuples(st.sampled_from(JobEvent), st.none() | st.integers(-15, 255)), max_size=40)
 
 

@@ -6,12 +6,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from yarl import URL
 
 from bulkreact.models import Status
 from bulkreact.web import texts
 from bulkreact.web.audit import FIRST, AuditLine, chain_hash
-from bulkreact.web.jobs import JobState, WebJob
+from bulkreact.web.jobs import JobState
 from bulkreact.web.live import final_numbers
 from bulkreact.web.plan_file import OPTION_DEFAULTS, FileRefusal, drop_unfit, reading_arguments
 from bulkreact.web.rate_limits import Bucket, Door
@@ -20,6 +21,7 @@ from bulkreact.web.run_numbers import AtWork, Ended, RunFacts, Unstarted, judge
 from bulkreact.web.serve_settings import is_safe_next, parse_address, parse_public_url, parse_size
 from bulkreact.web.uploads import clean_name, shown_name
 from tests.support.made_runs import make_run
+from tests.support.web_jobs import JOB
 
 LINE = AuditLine(1, "2026-03-01T08:00:00.000Z", "local", "Zoë", "127.0.0.1", 1, 1, "uploaded", "a")
 
@@ -53,17 +55,7 @@ def test_the_trail_is_shown_in_words_for_people(event: str, detail: str, shown: 
     ],
 )
 def test_an_end_is_reported_as_it_was_when_the_job_is_continued_by_then(detail: str, sentence: str) -> None:
-    job = WebJob(
-        number=1,
-        state=JobState.QUEUED,
-        target="simulated",
-        name="a.csv",
-        note="",
-        by_id="ann",
-        by_name="Ann",
-        created_at=LINE.at,
-        changed_at=LINE.at,
-    )
+    job = replace(JOB, state=JobState.QUEUED, name="a.csv")
     assert texts.describe_event("ended", "bulkreact", job, detail) == sentence
 
 

@@ -80,6 +80,28 @@ async def choose(tab: Tab, origin: str, name: str) -> None:
     await tab.wait_for_url(f"{origin}/")
 
 
+def end_sessions(team: EntraPage) -> None:
+    """Sign everybody out, as another process does."""
+    record = RecordStore(team.page.site.settings.data / STORE_NAME)
+    record.delete_sessions()
+    record.close()
+
+
+@asynccontextmanager
+async def signed_in_tab(
+    folder: Path, authority: Authority, name: str, **changed: object
+) -> AsyncIterator[tuple[EntraPage, Tab]]:
+    """Yield a page and a tab of it in which a person is signed in."""
+    async with (
+        entra_page(folder, authority, **changed) as team,
+        chromium() as browser,
+        watched(browser, ignore_https_errors=True) as context,
+    ):
+        tab = await context.tab()
+        await choose(tab, team.page.origin, name)
+        yield team, tab
+
+
 async def test_a_team_works_behind_nginx(tmp_path: Path, authority: Authority) -> None:
     async with team_page(tmp_path, authority) as ann, client_at(authority) as client:
         signed_in = await ann.sign_in("ann", "/page/jobs")
@@ -143,22 +165,14 @@ async def test_two_people_in_a_browser_send_a_file_on_its_way(tmp_path: Path, au
 @pytest.mark.browser
 @needs_chromium
 async def test_a_page_warns_before_a_session_ends(tmp_path: Path, authority: Authority) -> None:
-    async with (
-        entra_page(tmp_path, authority, idle=100.0) as team,
-        chromium() as browser,
-        watched(browser, ignore_https_errors=True) as context,
-    ):
-        tab = await context.tab()
-        await choose(tab, team.page.origin, "Vic")
+    async with signed_in_tab(tmp_path, authority, "Vic", idle=100.0) as (team, tab):
         await tab.clock.install()
         await tab.goto(f"{team.page.origin}/help?q=1")
         await tab.get_by_test_id("session-warning").wait_for()
         await tab.get_by_test_id("stay-signed-in").click()
         await tab.wait_for_url(f"{team.page.origin}/help?q=1")
         await tab.get_by_test_id("session-warning").wait_for()
-        record = RecordStore(team.page.site.settings.data / STORE_NAME)
-        record.delete_sessions()
-        record.close()
+        end_sessions(team)
         await tab.clock.fast_forward(31_000)
         await tab.get_by_role("link", name="You are signed out. Sign in to go on.").click()
         await tab.get_by_role("link", name="Vic Example").click()
@@ -168,19 +182,11 @@ async def test_a_page_warns_before_a_session_ends(tmp_path: Path, authority: Aut
 @pytest.mark.browser
 @needs_chromium
 async def test_a_file_that_was_chosen_goes_on_after_signing_in_again(tmp_path: Path, authority: Authority) -> None:
-    async with (
-        entra_page(tmp_path, authority) as team,
-        chromium() as browser,
-        watched(browser, ignore_https_errors=True) as context,
-    ):
-        tab = await context.tab()
-        await choose(tab, team.page.origin, "Ann")
-        record = RecordStore(team.page.site.settings.data / STORE_NAME)
-        record.delete_sessions()
-        record.close()
+    async with signed_in_tab(tmp_path, authority, "Ann") as (team, tab):
+        end_sessions(team)
         orders = {"name": "orders.csv", "mimeType": "text/csv", "buffer": table(3)}
         await tab.get_by_test_id("upload-file").set_input_files(orders)  # type: ignore[arg-type]
-        async with context.context.expect_page() as opened:
+        async with tab.context.expect_page() as opened:
             await tab.get_by_role("link", name="sign in in another tab").click()
         other = await opened.value
         await other.get_by_role("link", name="Ann Example").click()
@@ -191,17 +197,9 @@ async def test_a_file_that_was_chosen_goes_on_after_signing_in_again(tmp_path: P
 @pytest.mark.browser
 @needs_chromium
 async def test_a_filter_leads_to_the_sign_in_when_the_session_has_ended(tmp_path: Path, authority: Authority) -> None:
-    async with (
-        entra_page(tmp_path, authority) as team,
-        chromium() as browser,
-        watched(browser, ignore_https_errors=True) as context,
-    ):
-        tab = await context.tab()
-        await choose(tab, team.page.origin, "Vic")
+    async with signed_in_tab(tmp_path, authority, "Vic") as (team, tab):
         await tab.goto(f"{team.page.origin}/jobs")
-        record = RecordStore(team.page.site.settings.data / STORE_NAME)
-        record.delete_sessions()
-        record.close()
+        end_sessions(team)
         await tab.get_by_label("Search").fill("orders")
         await tab.get_by_test_id("filter-submit").click()
         await tab.get_by_role("link", name="Sign in with Microsoft").click()

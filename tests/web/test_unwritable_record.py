@@ -9,32 +9,23 @@ from unittest.mock import patch
 
 import pytest
 from msgspec import json
+from msgspec.structs import replace
 
 from bulkreact.web.app import serving
-from bulkreact.web.jobs import JobState, StopCause, WebJob
+from bulkreact.web.jobs import JobState, StopCause
 from bulkreact.web.plan_file import OPTION_DEFAULTS
 from bulkreact.web.records import Actor, Approval, Version
 from bulkreact.web.refusals import RequestRefusedError
 from bulkreact.web.run_queue import RunQueue
 from bulkreact.web.site import Site
 from bulkreact.web.store import STORE_NAME, RecordStore
+from tests.support.web_jobs import JOB, NOW
 from tests.support.web_page import free_socket, serving_page, settings_for, table
 
-NOW = "2026-03-01T08:00:00.000Z"
 FORM_ID = "44444444-0000-4000-8000-00000000000a"
 ACTOR = Actor()
-KILLED = WebJob(
-    number=0,
-    state=JobState.STOPPED,
-    cause=StopCause.SYSTEM,
-    target="simulated",
-    name="orders.csv",
-    note="",
-    by_id="local",
-    by_name="ann",
-    created_at=NOW,
-    changed_at=NOW,
-    run_id="20260301T080000Z-orders-0000",
+KILLED = replace(
+    JOB, state=JobState.STOPPED, cause=StopCause.SYSTEM, by_id="local", run_id="20260301T080000Z-orders-0000"
 )
 
 

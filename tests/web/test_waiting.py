@@ -10,8 +10,8 @@ from bulkreact.web.jobs import JobActivity, JobState
 from bulkreact.web.run_numbers import ProcessReport, RunNumbers, WaitingRows
 from bulkreact.web.texts import advise, describe_state, name_responsible
 from bulkreact.web.waiting import describe_turn, describe_waits
+from tests.support.web_jobs import JOB
 from tests.support.web_page import free_socket, practising, serving_page, settings_for, table
-from tests.web.test_jobs import JOB
 
 RUNNING = replace(JOB, state=JobState.RUNNING, activity=JobActivity.SENDING)
 WATCHING = replace(RUNNING, activity=JobActivity.VERIFYING)
