@@ -17,8 +17,8 @@ from bulkreact.inbox.sweep_pass import SweepJob, SweepPass
 from bulkreact.models import RunState
 from bulkreact.partnercenter.auth.access import AuthorizedAccess
 from bulkreact.runs import store
-from bulkreact.runs.execution import write_again
 from bulkreact.runs.history import summarize
+from bulkreact.runs.rewriting import write_again
 from bulkreact.runs.run_record import Run
 from bulkreact.runs.run_trust import foreign_run
 from bulkreact.runs.store import CONTINUED_WITHIN

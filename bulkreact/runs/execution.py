@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -32,7 +31,6 @@ from bulkreact.runs.naming_phase import naming_customers
 from bulkreact.runs.next_steps import continuing_step
 from bulkreact.runs.result_files import ResultFiles, WrittenResults
 from bulkreact.runs.run_job import RunJob
-from bulkreact.runs.run_record import Run
 from bulkreact.runs.run_status import RunStatus, latest_run_status
 from bulkreact.runs.work_report import Activity
 from bulkreact.sheets.output import results_csv
@@ -237,20 +235,3 @@ def _remove_partial_files(folder: Path) -> None:
                 remove_abandoned(partial_file)
             else:
                 partial_file.unlink(missing_ok=True)
-
-
-def write_again(
-    run: Run, reports: Path, *, now: datetime, to: Path | None = None, xlsx: bool | None = None
-) -> WrittenResults:
-    """Write a run's result files from its journal; into another folder without the copy of the newest summary."""
-    with JournalReader(run.folder) as journal:
-        journal.check()
-    return ResultFiles(
-        run.folder,
-        latest_run_status(run.folder, now=iso_milliseconds(now)),
-        reports,
-        store.resume_command(run.folder, reports, run.metadata.settings.options),
-        to=to or run.folder,
-        latest=None if to else store.latest_summary_path(run.folder),
-        xlsx=xlsx,
-    ).write()

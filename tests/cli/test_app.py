@@ -52,13 +52,15 @@ def test_the_list_of_commands_loads_nothing_of_the_program_but_its_commands_and_
     )
 
 
-def test_looking_at_a_run_loads_neither_tables_nor_the_network() -> None:
+@pytest.mark.parametrize("command", ["status", "results"])
+def test_looking_at_a_run_loads_neither_tables_nor_what_makes_calls(command: str) -> None:
     code = (
-        "import sys; sys.argv[1:] = ['status', '--reports', 'none']\n"
+        f"import sys; sys.argv[1:] = ['{command}', '--reports', 'none']\n"
         "from bulkreact.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "print(sorted({'pandas', 'aiohttp', 'msal', 'numpy'} & set(sys.modules)))"
+        "sending = {'bulkreact.batch.run.session', 'bulkreact.partnercenter.auth.access'}\n"
+        "print(sorted((sending | {'pandas', 'aiohttp', 'msal', 'numpy'}) & set(sys.modules)))"
     )
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert process.stdout.splitlines()[-1] == "[]"

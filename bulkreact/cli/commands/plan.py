@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from bulkreact.atomic_write import replacing
 from bulkreact.batch.journal.preview import RunPreview, planned_targets, preview_run
 from bulkreact.cli.command import ConfiguredCommand
-from bulkreact.cli.commands.plan_online import read_online
 from bulkreact.cli.options import shared
 from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.options.input import input_options, read_load_options, sha256_option
@@ -101,8 +100,11 @@ def command(
 
 
 def _document(ctx: click.Context, folder: Path, loaded: LoadedInput, *, online: bool) -> PlanDocument:
-    plan = preview_run(folder)
-    reads = read_online(ctx, planned_targets(folder)) if online else None
+    plan, reads = preview_run(folder), None
+    if online:
+        from bulkreact.cli.commands.plan_online import read_online  # noqa: PLC0415 - loads what makes calls
+
+        reads = read_online(ctx, planned_targets(folder))
     planned_sum = sum_planned(folder, loaded.input_file.header, loaded.input_file.sum_header)
     return PlanDocument(folder, loaded, plan, ctx.params["rate"], _present_state(plan, reads), utc_now(), planned_sum)
 

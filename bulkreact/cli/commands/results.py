@@ -12,10 +12,10 @@ from bulkreact.cli.output.safe_console import SafeConsole
 from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import AlreadyRunningError, InputRefusedError
 from bulkreact.runs import store
-from bulkreact.runs.execution import write_again
 from bulkreact.runs.output_kinds import OutputKind
 from bulkreact.runs.output_paths import OutputPath, refuse_input, refuse_replacing
 from bulkreact.runs.own_outputs import RESULT_FILES
+from bulkreact.runs.rewriting import write_again
 from bulkreact.runs.run_record import Run
 from bulkreact.runs.run_trust import refuse_foreign
 from bulkreact.settings import LATEST_RUN
