@@ -52,7 +52,8 @@ def command(
     """Make a new run of those rows of RUN that another attempt may settle.
 
     These are the unknown, deferred and not attempted ones, and those that failed for a transient reason or because
-    Partner Center could not be reached. What an earlier retry of RUN has settled is left alone.
+    Partner Center could not be reached. What an earlier retry of RUN has settled is left alone, and so is what another
+    run in the same folder has reactivated since.
     """
     output, limits = shared.read_output(ctx), shared.read_limits(ctx)
     reporter = automation.make_reporter(ctx, output)
