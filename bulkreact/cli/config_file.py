@@ -15,6 +15,13 @@ from msgspec import Struct
 from bulkreact import CONFIG_FILE_NAME
 from bulkreact.errors import InputRefusedError
 from bulkreact.file_access import foreign_access, foreign_writers
+from bulkreact.secret_variables import (
+    PASSWORD_VARIABLE,
+    REFRESH_TOKEN_VARIABLE,
+    SECRET_VARIABLE,
+    TOKEN_VARIABLE,
+    WEB_SECRET_VARIABLE,
+)
 from bulkreact.wording import shell_quote
 
 _PROFILES = "profiles"
@@ -24,11 +31,11 @@ _SECRET = re.compile(
     r"(secret(_?value)?|pass(word|wd|phrase)?|token|bearer|(private|api)_?key|credential)s?$", re.IGNORECASE | re.ASCII
 )
 _SECRET_LOCATIONS = {
-    "web_client_secret": "BULKREACT_WEB_CLIENT_SECRET, or a file that web_client_secret_file names",
-    "client_secret": "BULKREACT_CLIENT_SECRET, or a file that client_secret_file names",
-    "access_token": "BULKREACT_ACCESS_TOKEN",
-    "refresh_token": "BULKREACT_REFRESH_TOKEN for one 'bulkreact login', which stores it",
-    "certificate_password": "BULKREACT_CERTIFICATE_PASSWORD, or a file that certificate_password_file names",
+    "web_client_secret": f"{WEB_SECRET_VARIABLE}, or a file that web_client_secret_file names",
+    "client_secret": f"{SECRET_VARIABLE}, or a file that client_secret_file names",
+    "access_token": TOKEN_VARIABLE,
+    "refresh_token": f"{REFRESH_TOKEN_VARIABLE} for one 'bulkreact login', which stores it",
+    "certificate_password": f"{PASSWORD_VARIABLE}, or a file that certificate_password_file names",
 }
 # doctor and plan show what run would do, so they use its table too; audit reads what serve has written.
 INCLUDED_TABLES = {"doctor": "run", "plan": "run", "serve": "run", "audit": "serve"}

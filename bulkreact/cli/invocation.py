@@ -8,17 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bulkreact.secret_variables import SECRET_VARIABLES
+
 if TYPE_CHECKING:
     from bulkreact.redaction import Redactor
 
-# The variables that hold secrets; the modules that read them take long to import.
-_SECRETS = (
-    "BULKREACT_ACCESS_TOKEN",
-    "BULKREACT_CLIENT_SECRET",
-    "BULKREACT_CERTIFICATE_PASSWORD",
-    "BULKREACT_REFRESH_TOKEN",
-    "BULKREACT_WEB_CLIENT_SECRET",
-)
 _UNUSUAL = 16
 
 
@@ -43,7 +37,7 @@ def secrets_of(environment: Mapping[str, str]) -> Iterator[str]:
     """Yield the secrets in environment variables: those of this program, and the credentials of proxies."""
     from urllib.parse import unquote  # noqa: PLC0415 - the list of commands needs none
 
-    yield from (environment.get(name, "").strip() for name in _SECRETS)
+    yield from (environment.get(name, "").strip() for name in SECRET_VARIABLES)
     for name, value in environment.items():
         if name.lower().endswith("_proxy") and "@" in value:
             # As proxies are written: with or without a scheme, and names and passwords percent-encoded.

@@ -14,13 +14,7 @@ from bulkreact.guids import is_guid
 from bulkreact.models import NoResponse, Operation, Reply, Response
 from bulkreact.partnercenter.auth.access import open_credentials, refresh_token_expires_at
 from bulkreact.partnercenter.auth.access_tokens import RefreshingToken, StaticToken
-from bulkreact.partnercenter.auth.credential_source import (
-    TOKEN_VARIABLE,
-    AppSource,
-    CredentialSource,
-    TokenSource,
-    UserSource,
-)
+from bulkreact.partnercenter.auth.credential_source import AppSource, CredentialSource, TokenSource, UserSource
 from bulkreact.partnercenter.auth.sign_in_records import REFRESH_TOKEN_DAYS
 from bulkreact.partnercenter.auth.token_claims import Claims
 from bulkreact.partnercenter.client import connect
@@ -35,6 +29,7 @@ from bulkreact.runs.local_checks import check_certificate, check_folder, check_s
 from bulkreact.runs.partner_connection import start_simulator_if_needed
 from bulkreact.runs.partner_lock import hold_partner_lock
 from bulkreact.runs.state_dir import state_folder
+from bulkreact.secret_variables import TOKEN_VARIABLE
 from bulkreact.settings import Limits, Service
 from bulkreact.timestamps import utc_now
 

@@ -10,11 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from bulkreact.secret_variables import REFRESH_TOKEN_VARIABLE, SECRET_VARIABLES, WEB_SECRET_VARIABLE
+
 if sys.platform != "win32":
     import resource
 
-_WEB_SECRET = "BULKREACT_WEB_CLIENT_SECRET"  # noqa: S105 - a name
-_SECRETS = ("BULKREACT_ACCESS_TOKEN", "BULKREACT_CLIENT_SECRET", "BULKREACT_CERTIFICATE_PASSWORD")
 _CHECK_MEMORY = 2 << 30
 _CHECK_CPU_SECONDS = 300
 _CHECK_PRIORITY = 10
@@ -66,7 +66,7 @@ def start(
 
     It has the server's environment and what is added to that; with None it inherits no credentials.
     """
-    hidden = {_WEB_SECRET} if environment is not None else {_WEB_SECRET, *_SECRETS}
+    hidden = SECRET_VARIABLES if environment is None else {WEB_SECRET_VARIABLE, REFRESH_TOKEN_VARIABLE}
     inherited = {name: value for name, value in os.environ.items() if name not in hidden}
     flags = 0
     if sys.platform == "win32":

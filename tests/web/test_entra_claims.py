@@ -7,6 +7,7 @@ from unittest.mock import patch
 import pytest
 
 from bulkreact.partnercenter.auth.app_credentials import SecretValue
+from bulkreact.secret_variables import PASSWORD_VARIABLE, SECRET_VARIABLE, SECRET_VARIABLES, TOKEN_VARIABLE
 from bulkreact.settings import Identity
 from bulkreact.web import processes
 from bulkreact.web.entra import person_of
@@ -83,10 +84,11 @@ def test_the_secret_is_not_shown() -> None:
     assert SECRET not in repr(APP)
 
 
-def test_no_process_inherits_the_secret_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BULKREACT_WEB_CLIENT_SECRET", SECRET)
+def test_a_process_inherits_only_the_secrets_that_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SECRET_VARIABLES:
+        monkeypatch.setenv(name, SECRET)
     with patch("bulkreact.web.processes.subprocess.Popen") as popen:
         processes.start(["plan"], tmp_path / "log")
         processes.start(["run"], tmp_path / "log", environment={})
-    inherited = [call.kwargs["env"] for call in popen.call_args_list]
-    assert [SECRET in environment.values() for environment in inherited] == [False, False]
+    inherited = [SECRET_VARIABLES & call.kwargs["env"].keys() for call in popen.call_args_list]
+    assert inherited == [frozenset(), {TOKEN_VARIABLE, SECRET_VARIABLE, PASSWORD_VARIABLE}]

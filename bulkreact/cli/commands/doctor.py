@@ -19,17 +19,10 @@ from bulkreact.cli.options.identity import identity_options
 from bulkreact.cli.output.safe_console import stdout_console
 from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import EXIT_SUCCESS, CredentialsRefusedError
-from bulkreact.partnercenter.auth.credential_source import (
-    PASSWORD_VARIABLE,
-    SECRET_VARIABLE,
-    TOKEN_VARIABLE,
-    AppSource,
-    CredentialSource,
-    TokenSource,
-    UserSource,
-)
+from bulkreact.partnercenter.auth.credential_source import AppSource, CredentialSource, TokenSource, UserSource
 from bulkreact.runs.doctor_checks import run_checks
 from bulkreact.runs.findings import Check, CheckResult, Findings
+from bulkreact.secret_variables import PASSWORD_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE
 from bulkreact.settings import BASE_URLS, AuthMethod, Cloud
 
 _COLOURS = {

@@ -13,10 +13,11 @@ from bulkreact.cli.invocation import invocation_of
 from bulkreact.cli.options.identity import sign_in_options
 from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import InputRefusedError
-from bulkreact.partnercenter.auth.credential_source import REFRESH_TOKEN_VARIABLE, app_secret, sign_in_identity
+from bulkreact.partnercenter.auth.credential_source import app_secret, sign_in_identity
 from bulkreact.partnercenter.auth.sign_in_records import TokenStorage, records
 from bulkreact.partnercenter.auth.token_claims import is_token
 from bulkreact.runs.state_dir import state_folder
+from bulkreact.secret_variables import REFRESH_TOKEN_VARIABLE
 from bulkreact.settings import Cloud
 
 if TYPE_CHECKING:

@@ -12,11 +12,10 @@ from bulkreact.cli.options.paths import ReadablePath
 from bulkreact.errors import InputRefusedError
 from bulkreact.guids import is_guid
 from bulkreact.partnercenter.auth.app_credentials import AppSecret, Certificate, SecretFile, SecretValue
-from bulkreact.partnercenter.auth.credential_source import PASSWORD_VARIABLE
+from bulkreact.secret_variables import PASSWORD_VARIABLE, WEB_SECRET_VARIABLE
 from bulkreact.settings import AUTHORITIES, Cloud, Identity
 from bulkreact.web.serve_settings import EntraApp, parse_address
 
-SECRET_VARIABLE = "BULKREACT_WEB_CLIENT_SECRET"  # noqa: S105 - a name
 _SECRET_OPTIONS = ("web_client_secret_file", "web_certificate_file")
 # What any app may ask for, to prove that it is known.
 _DIRECTORIES = {
@@ -31,7 +30,7 @@ ENTRA_OPTIONS = (
     _option(
         "--web-client-secret-file",
         type=ReadablePath(),
-        help=f"A file with only that app's secret; or {SECRET_VARIABLE}.",
+        help=f"A file with only that app's secret; or {WEB_SECRET_VARIABLE}.",
     ),
     _option(
         "--web-certificate-file",
@@ -78,11 +77,11 @@ def _secret(params: Mapping[str, object], environment: Mapping[str, str]) -> App
         given["--web-certificate-file"] = Certificate(
             file, environment.get(PASSWORD_VARIABLE, ""), password_file if isinstance(password_file, Path) else None
         )
-    if value := environment.get(SECRET_VARIABLE, "").strip():
-        given[SECRET_VARIABLE] = SecretValue(value, SECRET_VARIABLE)
+    if value := environment.get(WEB_SECRET_VARIABLE, "").strip():
+        given[WEB_SECRET_VARIABLE] = SecretValue(value, WEB_SECRET_VARIABLE)
     if len(given) != 1:
         raise InputRefusedError(
-            f"--sign-in entra needs one of --web-client-secret-file, --web-certificate-file and {SECRET_VARIABLE}; "
+            f"--sign-in entra needs one of --web-client-secret-file, --web-certificate-file and {WEB_SECRET_VARIABLE}; "
             f"{' and '.join(given) if given else 'none'} is given."
         )
     return next(iter(given.values()))

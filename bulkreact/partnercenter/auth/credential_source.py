@@ -12,13 +12,9 @@ from bulkreact.errors import InputRefusedError
 from bulkreact.guids import is_guid
 from bulkreact.partnercenter.auth.app_credentials import AppSecret, Certificate, SecretFile, SecretValue
 from bulkreact.partnercenter.auth.sign_in_records import SignInRecord
+from bulkreact.secret_variables import PASSWORD_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE
 from bulkreact.settings import AUTHORITIES, RESOURCES, AuthMethod, Cloud, Identity, resource_of, scope_for
 
-# Names, not secrets.
-TOKEN_VARIABLE = "BULKREACT_ACCESS_TOKEN"  # noqa: S105
-SECRET_VARIABLE = "BULKREACT_CLIENT_SECRET"  # noqa: S105
-PASSWORD_VARIABLE = "BULKREACT_CERTIFICATE_PASSWORD"  # noqa: S105
-REFRESH_TOKEN_VARIABLE = "BULKREACT_REFRESH_TOKEN"  # noqa: S105
 _NO_CREDENTIALS = (
     f"There are no credentials. Set {TOKEN_VARIABLE} to an access token for Partner Center; or give --tenant-id and "
     "--client-id and sign in with 'bulkreact login', or give the app's secret or certificate as well; "

@@ -8,9 +8,6 @@ from msgspec.structs import replace
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.auth.app_credentials import AppSecret, Certificate, SecretFile, SecretValue
 from bulkreact.partnercenter.auth.credential_source import (
-    PASSWORD_VARIABLE,
-    SECRET_VARIABLE,
-    TOKEN_VARIABLE,
     AppSource,
     CredentialSource,
     IdentityOptions,
@@ -22,6 +19,7 @@ from bulkreact.partnercenter.auth.credential_source import (
     sign_in_identity,
 )
 from bulkreact.partnercenter.auth.sign_in_records import SignInRecord, TokenStorage
+from bulkreact.secret_variables import PASSWORD_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE
 from bulkreact.settings import AuthMethod, Cloud
 
 TENANT, OTHER_TENANT = "7e4a4700-0000-4000-8000-000000000001", "7e4a4700-0000-4000-8000-000000000002"

@@ -1,9 +1,11 @@
 """Workbooks of strangers: read as they are, or refused in words, whatever the library that reads them does."""
 
 import gzip
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,7 @@ from openpyxl import Workbook
 
 from bulkreact.errors import InputRefusedError
 from bulkreact.models import InputRow
+from bulkreact.secret_variables import SECRET_VARIABLES
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.input.input_options import InputOptions
 from bulkreact.sheets.input.read_limits import ReadLimits
@@ -431,6 +434,15 @@ def test_rows_can_be_read_again(tmp_path: Path) -> None:
     input_file = InputFile(write_workbook(tmp_path / "input.xlsx", sheet_xml()), max_rows=10)
     assert next(input_file.rows()).number == 2
     assert numbers(list(input_file.rows())) == [2, 3, 4]
+
+
+def test_what_reads_a_workbook_knows_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SECRET_VARIABLES:
+        monkeypatch.setenv(name, "canary")
+    path = write_workbook(tmp_path / "input.xlsx", sheet_xml())
+    with patch.object(subprocess, "Popen", wraps=subprocess.Popen) as popen:
+        assert len(take(path)) == 3
+    assert "canary" not in popen.call_args.kwargs["env"].values()
 
 
 def test_what_lies_in_the_working_directory_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Reads a workbook in a process of its own, so that a damaged one can end that process at most."""
 
+import os
 import subprocess
 import sys
 import weakref
@@ -11,6 +12,7 @@ from typing import IO, TypeVar
 import msgspec
 
 from bulkreact.errors import FileRefusedError, ReaderNotStartedError, RefusalFacts
+from bulkreact.secret_variables import SECRET_VARIABLES
 from bulkreact.sheets.input.workbook.process_watch import ProcessWatch
 from bulkreact.sheets.input.workbook.workbook_messages import (
     Choice,
@@ -43,6 +45,7 @@ class WorkbookReader:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                env={name: value for name, value in os.environ.items() if name not in SECRET_VARIABLES},
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except OSError as error:
