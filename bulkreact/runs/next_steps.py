@@ -62,8 +62,9 @@ def _correcting_steps(counts: RowCounts, failed_file: str, command: str, *, is_f
         yield NextStep(f"Correct {plural(number, 'row')} in {by_sweep}{failed_file}, then send {them} with:", command)
     if number := counts.blocked.total():
         codes = [code for code, _ in counts.blocked.most_common(_CODES_NAMED) if _CODE.fullmatch(code)]
+        verb = "was" if number == 1 else "were"
         yield NextStep(
-            f"{plural(number, 'row')} were refused. See who must act, and how, with:",
+            f"{plural(number, 'row')} {verb} refused. See who must act, and how, with:",
             f"bulkreact explain {' '.join(codes) or Status.FAILED}",
         )
 

@@ -156,6 +156,11 @@ def test_every_row_that_did_not_end_well_is_in_a_step_and_what_may_have_worked_i
     assert program("explain", "900335", "unexpected-redirect").out.count("Who must act: ") == 2
 
 
+def test_one_row_that_was_refused_is_spoken_of_as_one(program: Program, partner: Partner) -> None:
+    process = run(program, partner, ["a", 900335], *ONCE)
+    assert "1 row was refused. See who must act, and how, with: bulkreact explain 900335" in process.err
+
+
 def test_a_run_that_was_interrupted_when_all_was_sent_is_not_to_be_continued(
     program: Program, partner: Partner
 ) -> None:
