@@ -44,6 +44,10 @@ _NOT_CHECKED = FileRefusal(
     "again.",
 )
 _DROPPED = "Chosen for the file before, and not used for this one: "
+_PROBLEMS_SHEET = "Problems"
+_LIST_OF_PROBLEMS = (
+    "This is problems.xlsx, the list of what is wrong. Correct the cells in your own file, and choose that."
+)
 _PROBLEMS_HEADER = ("row", "cell", "column", "value", "reason", "remedy")
 _WIDTHS = (8, 8, 18, 40, 50, 60)
 _encode = json.Encoder().encode
@@ -141,7 +145,7 @@ class FileChecks:
         else:
             stored = replace(version, checked=_encode(result).decode(), digest=result.plan.digest)
             happening = Happening(event=JobEvent.CHECKED, now=now)
-            detail = f"{plural(result.plan.valid, 'row')} to send, {result.plan.invalid:,} invalid"
+            detail = f"{plural(result.plan.valid, 'row')} to send, {result.plan.invalid:,} wrong"
         self._store.end_check(job.number, stored, happening, detail)
 
     def _result(self, plan: PlanFile, folder: Path) -> FileCheck | None:
@@ -166,7 +170,7 @@ class FileChecks:
 
 def _write_problems(path: Path, problems: Iterable[RowProblem]) -> None:
     with writing(path, private=True) as book:
-        sheet = book.add_sheet("Problems", header_rows=1)
+        sheet = book.add_sheet(_PROBLEMS_SHEET, header_rows=1)
         sheet.set_columns(_WIDTHS)
         sheet.add_header(_PROBLEMS_HEADER)
         for problem in problems:
@@ -184,6 +188,8 @@ def _read_plan(folder: Path) -> PlanFile | None:
     # Where the server keeps the file is nothing to its sender.
     kept_in = f"{folder / INPUT_FOLDER}{os.sep}"
     refused = plan.refused and replace(plan.refused, message=name_fields(plan.refused.message.replace(kept_in, "")))
+    if refused and _PROBLEMS_SHEET in refused.sheets:
+        refused = replace(refused, message=_LIST_OF_PROBLEMS)
     return replace(plan, remarks=[name_fields(remark.replace(kept_in, "")) for remark in plan.remarks], refused=refused)
 
 

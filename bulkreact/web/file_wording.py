@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 
 FIELDS: Mapping[str, str] = {
-    "kind": "What comes back",
+    "kind": "Which subscriptions come back",
     "customer_id": "Column of customer ids",
     "subscription_id": "Column of subscription ids",
     "entitlement_id": "Column of entitlement ids",
-    "kind_column": "Column of what comes back",
+    "kind_column": "Column of kinds",
     "sheet": "Sheet",
     "delimiter": "Delimiter",
     "encoding": "Encoding",

@@ -101,7 +101,7 @@ async def _checked_rows(site: Site, visit: Visit, job: WebJob) -> Document:
             return []
         with KeptRows(site.folders.version(job.number, job.version)) as rows:
             page = rows.page(show, **values, after=after, limit=per + 1)
-        return [(row.ordinal, checked_row(row, result.plan.header)) for row in page]
+        return [(row.ordinal, checked_row(row, result.plan)) for row in page]
 
     return _page(visit, await asyncio.to_thread(read), per, show, _BEFORE_RUN)
 

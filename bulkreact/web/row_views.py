@@ -6,9 +6,11 @@ from msgspec import to_builtins
 
 from bulkreact.batch.journal.row_pages import KeptRow, PageRow, RowProblem
 from bulkreact.partnercenter.error_codes.lookup import lookup_outcome
+from bulkreact.sheets.columns import ID_COLUMNS
 from bulkreact.sheets.customer_names import customer_name_column, format_customer_name
 from bulkreact.sheets.result_columns import RESULT_COLUMNS, result_cells
 from bulkreact.web.jobs import WebJob
+from bulkreact.web.plan_file import PlanFile
 from bulkreact.web.texts import advise, name_responsible
 from bulkreact.web.views import Document
 
@@ -31,18 +33,23 @@ def _name(header: Sequence[str], cells: Sequence[str]) -> str:
     return format_customer_name(cells[column]) if column is not None and column < len(cells) else ""
 
 
-def checked_row(row: KeptRow, header: Sequence[str]) -> Document:
-    """Return a row before its run."""
+def checked_row(row: KeptRow, plan: PlanFile) -> Document:
+    """Return a row before its run; ids that are none are shown as they were given."""
+    cells = named_cells(plan.header, row.cells)
+    customer, subscription, entitlement = (
+        found or cells.get(plan.columns.get(column) or "", "")
+        for column, found in zip(ID_COLUMNS, (row.customer_id, row.subscription_id, row.entitlement_id), strict=True)
+    )
     return {
         "row": row.number,
-        "cells": named_cells(header, row.cells),
-        "customer": row.customer_id,
-        "customer_name": _name(header, row.cells),
-        "subscription": row.subscription_id,
-        "entitlement": row.entitlement_id,
+        "cells": cells,
+        "customer": customer,
+        "customer_name": _name(plan.header, row.cells),
+        "subscription": subscription,
+        "entitlement": entitlement,
         "problems": [to_builtins(problem) for problem in row.problems],
         "duplicate_of": row.duplicate_of,
-        **dict.fromkeys(("status", "http_status", "code", "description", "advice", "attempts")),
+        **dict.fromkeys(("status", "http_status", "code", "description", "advice", "who", "attempts")),
         **dict.fromkeys(("request_id", "correlation_id", "started_at", "finished_at")),
     }
 

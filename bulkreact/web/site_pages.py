@@ -29,7 +29,7 @@ from bulkreact.web.site import Site
 
 _LATELY = 10
 # A job waits for those who may do this with it.
-_WAITS_FOR = {JobState.WAITING: "approve", JobState.REJECTED: "withdraw"}
+_WAITS_FOR = {JobState.WAITING: "approve", JobState.REJECTED: "withdraw", JobState.READY: "withdraw"}
 _SHOWN_ON_HOME = (JobState.RUNNING, JobState.STOPPING, JobState.QUEUED)
 
 
@@ -53,10 +53,10 @@ async def show_home(site: Site, visit: Visit) -> web.StreamResponse:
 
 
 def _waiting_for(site: Site, person: Person) -> list[tuple[WebJob, int]]:
-    """Return the jobs that a person may approve, and their own that were rejected, with the numbers of rows to send."""
+    """Return the jobs that a person may approve, and their own that were rejected or not sent, with the numbers of rows to send."""
     jobs = [
         job
-        for job in site.store.jobs_in([JobState.WAITING, JobState.REJECTED])
+        for job in site.store.jobs_in([*_WAITS_FOR])
         if _WAITS_FOR[job.state] in allowed_actions(job, person, site.settings.target, site.store.makers(job.number))
     ]
     checks = [(job, result_of(site.store.version(job.number, job.version))) for job in jobs]

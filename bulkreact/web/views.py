@@ -222,9 +222,12 @@ def problem_text(code: str) -> str:
     return entries[0].description if entries else code
 
 
-def describe_group(group: ProblemGroup) -> str:
-    """Return what is wrong with the cells of a group: what all of them have in common, else in general."""
-    found = {f"{problem.column} {problem.reason}".strip() for problem in group.examples}
+def describe_group(group: ProblemGroup, columns: Mapping[str, str | None]) -> str:
+    """Return what is wrong with the cells of a group: what all of them have in common, else in general.
+
+    ``columns`` are what the file calls our columns.
+    """
+    found = {f"{columns.get(problem.column) or problem.column} {problem.reason}".strip() for problem in group.examples}
     return found.pop() if len(found) == 1 and group.rows <= len(group.examples) else problem_text(group.code)
 
 

@@ -9,7 +9,7 @@ from openpyxl import Workbook
 
 from bulkreact.batch.journal.row_pages import ProblemGroup, RowProblem
 from bulkreact.web.views import describe_group
-from tests.support.web_page import CUSTOMER, HEADER, line, serving_page
+from tests.support.web_page import CUSTOMER, HEADER, line, practising, serving_page, table
 
 FILE = (
     HEADER.replace("name", "customer name") + line(1, name="Kessler & Co") + line(2, name="Kessler & Co") + "Total,,,\n"
@@ -92,4 +92,37 @@ def test_problems_of_several_kinds_under_one_code_are_described_in_general() -> 
         (1, [nil]), (2, [problem, nil]), (9, [nil]),
     )]  # fmt: skip
     in_general = "customer_id is not a GUID"
-    assert [describe_group(group) for group in groups] == [f"customer_id {nil.reason}", in_general, in_general]
+    assert [describe_group(group, {}) for group in groups] == [f"customer_id {nil.reason}", in_general, in_general]
+
+
+async def test_problems_name_the_headers_of_the_file_and_rows_keep_their_ids(tmp_path: Path) -> None:
+    wrong = line(2).replace("33333333", "3333")
+    content = (HEADER.replace("entitlement_id", "Entitlement ID") + line(1) + wrong).encode()
+    async with serving_page(tmp_path) as page:
+        number = await page.ready(content)
+        text, rows = await page.text(f"/jobs/{number}"), await page.json(f"/api/jobs/{number}/rows")
+        listed = await page.get(f"/jobs/{number}/files/problems.xlsx")
+        await page.upload(await listed.read(), "problems.xlsx")
+        refused = (await page.wait_for(2, "unusable", "ready"))["refused"]
+    assert "Entitlement ID is not a GUID" in text
+    assert (rows["rows"][0]["customer"], rows["rows"][0]["entitlement"]) == (CUSTOMER, wrong.split(",")[2])
+    assert refused["message"].startswith("This is problems.xlsx, the list of what is wrong.")
+
+
+async def test_a_results_file_with_rows_that_were_accepted_is_warned_of(tmp_path: Path) -> None:
+    content = (HEADER + line(1) + line(2, ending="000000020002")).encode()
+    async with serving_page(tmp_path) as page:
+        number = await page.finished(content)
+        files = [await page.get(f"/jobs/{number}/files/{name}") for name in ("results.xlsx", "failed.xlsx")]
+        jobs = [await page.ready(await file.read(), "again.xlsx") for file in files]
+        every, failed = [await page.text(f"/jobs/{job}") for job in jobs]
+    assert "with rows that Partner Center has accepted before (1 accepted). They are sent again" in every
+    assert "accepted before" not in failed
+
+
+async def test_what_was_checked_and_not_sent_waits_for_its_sender_alone(tmp_path: Path) -> None:
+    async with practising(tmp_path, "ann", "cleo") as (ann, cleo):
+        await ann.ready(table(1))
+        own, other = await ann.text("/"), await cleo.text("/")
+    assert ("Waiting for you (1)" in own, "checked, and not sent yet" in own) == (True, True)
+    assert "Waiting for you (0)" in other

@@ -32,7 +32,7 @@ ORDER BY ordinal
 """
 _PROBLEM = 'SELECT "row", "column", cell, value, code, reason, remedy FROM problems'
 _GROUPS = """
-SELECT code, count(DISTINCT ordinal), min(remedy) FROM problems GROUP BY code ORDER BY 2 DESC, 1
+SELECT code, count(DISTINCT ordinal), min(remedy) FROM problems GROUP BY code ORDER BY 2 DESC, min(ordinal)
 """
 _EXAMPLES = f"{_PROBLEM} WHERE code = ? ORDER BY ordinal LIMIT ?"
 _CUSTOMERS = f"""

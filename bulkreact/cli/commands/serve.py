@@ -240,7 +240,7 @@ def _facts(ctx: click.Context, reports: Path, data: Path) -> tuple[tuple[str, st
     shown = ((name.replace("_", " "), answers.get(text, text)) for name, text in texts)
     rows = _approval_from(ctx.params["sign_in"], ctx.params["approval_from"])
     approval = ("approval from", "never" if rows is None else plural(rows, "row"))
-    return (*shown, ("sign in", ctx.params["sign_in"]), approval, ("reports", str(reports)), ("data", str(data)))
+    return (*shown, approval, ("reports", str(reports)), ("data", str(data)))
 
 
 def _time_zone(name: str | None) -> ZoneInfo:

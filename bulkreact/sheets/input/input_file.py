@@ -18,6 +18,7 @@ from bulkreact.sheets.columns import ID_COLUMNS, HeaderRule
 from bulkreact.sheets.formula_guard import unguard
 from bulkreact.sheets.input import guid_cells, row_checks
 from bulkreact.sheets.input.carried_types import CarriedTypes
+from bulkreact.sheets.input.earlier_results import EarlierResults
 from bulkreact.sheets.input.input_options import InputOptions
 from bulkreact.sheets.input.plain_rows import plain_rows
 from bulkreact.sheets.input.read_limits import ReadLimits, refusing, too_many_rows
@@ -81,8 +82,7 @@ class InputFile:
         # The codes of rows that read like totals, and the numbers of those that are.
         self._totals: dict[int, str] = {}
         self._left_out: list[int] = []
-        # The numbers of rows with request ids of other targets.
-        self._unproven: list[int] = []
+        self._earlier = EarlierResults(self.name, layout)
 
     @property
     def facts(self) -> RefusalFacts:
@@ -136,17 +136,7 @@ class InputFile:
         if self._left_out:
             rows = "a total, row" if len(self._left_out) == 1 else "totals, rows"
             totals = f"{self.name} has {rows} {format_ranges(self._left_out)}: left out, as no row with ids follows."
-        return " ".join(filter(None, (self._table.remark, totals, self._describe_unproven())))
-
-    def _describe_unproven(self) -> str:
-        if not self._unproven:
-            return ""
-        ids = "a new request id for row" if len(self._unproven) == 1 else "new request ids for rows"
-        return (
-            f"{self.name}: {ids} {format_ranges(self._unproven)}: nothing proves that the old was made for the same target "
-            "(rows changed or copied, or a file of an earlier version). If nobody changed them, bulkreact retry of the run "
-            "that wrote them keeps their ids."
-        )
+        return " ".join(filter(None, (self._table.remark, totals, self._earlier.remark)))
 
     @property
     def from_spreadsheet(self) -> bool:
@@ -233,9 +223,7 @@ class InputFile:
         customer_id, subscription_id, entitlement_id = guids
         target = Target(customer_id, subscription_id, entitlement_id if options.kind is Kind.AZURE else "")
         self._digest.update(target.digest_line.encode())
-        call = row_checks.earlier_call(self._layout, cells, target)
-        if call.is_unproven:
-            self._unproven.append(number)
+        call = self._earlier.add(number, cells, target)
         return InputRow(
             number,
             carried,

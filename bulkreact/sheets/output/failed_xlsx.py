@@ -31,7 +31,8 @@ _CHOICES: Mapping[str, Sequence[str]] = {KIND: tuple(Kind), RESTORE_AUTO_RENEW: 
 _INSTRUCTIONS = (
     "The sheet Failed has the rows that did not end well.",
     "Cells to be corrected are yellow. A note on them says what is wrong and what to do, as do error_description and advice.",
-    "Correct these cells. Delete the rows that shall not be sent again.",
+    "Correct these cells; of rows without one, do first what advice says.",
+    "Delete the rows that shall not be sent again: pending ones were accepted, and need only another look.",
     "Leave status, advice and the columns from row to finished_at as they are: the next run replaces them.",
 )
 _STOPPED = "The run was stopped before its end. Continue it first, which writes this file again:"

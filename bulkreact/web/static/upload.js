@@ -29,6 +29,7 @@ const prepare = (form) => {
   const input = form.querySelector("[type=file]");
   const progress = form.querySelector("[data-progress]");
   const problem = form.querySelector("[data-upload-error]");
+  show(form.querySelector("[data-at-once]"), true);
   const fail = (text) => {
     problem.textContent = text;
     show(problem, true);
