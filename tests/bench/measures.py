@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from . import limits, memory, pace, reading, resuming, starting, throttled, throughput, web, writing
+from . import growth, limits, memory, pace, reading, resuming, starting, throttled, throughput, web, writing
 from .table import Row
 from .workspace import Workspace
 
@@ -17,6 +17,7 @@ MEASURES: dict[str, Measure] = {
     "reading": reading.measure,
     "writing": writing.measure,
     "resuming": resuming.measure,
+    "growth": growth.measure,
     "starting": starting.measure,
     "web": web.measure,
 }
