@@ -2,7 +2,8 @@
 
 import re
 
-_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+GUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_GUID = re.compile(GUID, re.IGNORECASE | re.ASCII)
 _SPELLED = re.compile(
     r"\s*\{?" + "-?".join([r"([0-9a-f]{%d})"] * 5) % (8, 4, 4, 4, 12) + r"\}?\s*", re.IGNORECASE | re.ASCII
 )

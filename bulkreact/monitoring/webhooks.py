@@ -11,7 +11,7 @@ from msgspec import Struct
 from bulkreact import USER_AGENT
 from bulkreact.errors import EXIT_SUCCESS, BulkreactError
 from bulkreact.models import SUCCESSES, Status
-from bulkreact.partnercenter.error_codes.lookup import find_entries
+from bulkreact.partnercenter.error_codes.lookup import describe_code
 from bulkreact.wording import printable
 
 _ATTEMPTS = 3
@@ -81,7 +81,9 @@ def teams_card(notification: Notification) -> dict[str, object]:
     # Our own words: a FactSet interprets Markdown.
     facts = [(name, content.get(name)) for name in ("state", "exit_code")] + _numbers(_total(content, "counts"))
     foreign = [(name, content.get(name)) for name in ("run_id", "reason")]
-    codes = [f"{code} ({number:,}): {_describe(code)}" for code, number in _total(content, "error_codes").most_common()]
+    codes = [
+        f"{code} ({number:,}): {describe_code(code)}" for code, number in _total(content, "error_codes").most_common()
+    ]
     customers = _affected_customers(content)
     success = notification.exit_code == EXIT_SUCCESS
     title = {
@@ -145,11 +147,6 @@ def _affected_customers(content: Mapping[str, object]) -> list[str]:
 def _numbers(counts: Counter[str]) -> list[tuple[str, object]]:
     """Return the names that were counted, with their numbers."""
     return [(name, f"{number:,}") for name, number in counts.items() if number]
-
-
-def _describe(code: str) -> str:
-    entry = next(iter(find_entries(code)), None)
-    return entry.description if entry else "not in the catalogue; see error_description"
 
 
 def _paragraph(text: str, name: str = "") -> dict[str, object]:

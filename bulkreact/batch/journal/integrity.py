@@ -13,6 +13,7 @@ from bulkreact.batch.journal.checksums import checksum, checksum_sql
 from bulkreact.batch.journal.journal_file import JOURNAL_NAME, damaged, not_accessible, read_only, unreadable
 from bulkreact.batch.journal.metadata import load_metadata
 from bulkreact.batch.journal.write_ahead_log import damage_of_log
+from bulkreact.guids import GUID
 
 _CHUNK = 10_000
 # The only index that a run makes while it is running.
@@ -26,8 +27,7 @@ SELECT iif(entitlement_id = '', 'subscription ', 'azure ') || customer_id || ' '
     entitlement_id || char(10)
 FROM rows WHERE problem_code = '' ORDER BY ordinal
 """
-_GUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_TARGETS = re.compile(rf"(?:(?:azure {_GUID}|subscription {_GUID}) {_GUID} (?:{_GUID})?\n)*+", re.ASCII)
+_TARGETS = re.compile(rf"(?:(?:azure {GUID}|subscription {GUID}) {GUID} (?:{GUID})?\n)*+", re.ASCII)
 
 
 def check_journal(folder: Path) -> None:

@@ -11,7 +11,7 @@ from bulkreact.cli.output.streams import message_failure
 from bulkreact.cli.output.terminal import echo
 from bulkreact.errors import EXIT_SUCCESS
 from bulkreact.models import Outcome, RunState
-from bulkreact.partnercenter.error_codes.lookup import find_entries
+from bulkreact.partnercenter.error_codes.lookup import describe_code
 from bulkreact.runs.outage_messages import describe_outage
 from bulkreact.runs.output_options import Output
 from bulkreact.runs.progress_lines import format_progress_line
@@ -154,9 +154,7 @@ class ConsoleReporter:
             self._console.print()
             self._wrap("Most frequent errors (bulkreact explain CODE says who must act, and how)")
         for code, number in codes[:_CODES_SHOWN]:
-            entry = next(iter(find_entries(code)), None)
-            description = entry.description if entry else "not in the catalogue; see error_description"
-            self._wrap(f"  {code} ({plural(number, 'row')}): {description}")
+            self._wrap(f"  {code} ({plural(number, 'row')}): {describe_code(code)}")
         if (more := len(codes) - _CODES_SHOWN) > 0:
             self._wrap(f"  … and {plural(more, 'other code')}: see the report")
 

@@ -48,6 +48,12 @@ def lookup(http_status: int, code: str) -> ErrorCode:
     )
 
 
+def describe_code(code: str) -> str:
+    """Return what an error code means, for people."""
+    entry = next(iter(find_entries(code)), None)
+    return entry.description if entry else "not in the catalogue; see error_description"
+
+
 def generic_code(http_status: int) -> str:
     """Return the code for an error that came without one."""
     return f"{_GENERIC}{http_status}"

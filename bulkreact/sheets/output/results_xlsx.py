@@ -5,7 +5,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from bulkreact.models import SUCCESSES, ResultRow, Status, TypedCell
-from bulkreact.partnercenter.error_codes.lookup import find_entries, name_failed_file
+from bulkreact.partnercenter.error_codes.lookup import describe_code, find_entries, name_failed_file
 from bulkreact.partnercenter.error_codes.page_advice import advise_here
 from bulkreact.sheets.output.edited_files import note_digest
 from bulkreact.sheets.output.results_csv import FAILED, RowCounts
@@ -142,5 +142,4 @@ def _write_summary(sheet: SheetWriter, counts: RowCounts, details: Sequence[tupl
         entry = next(iter(find_entries(code)), None)
         advice = name_failed_file(entry.advice, FAILED_WORKBOOK) if entry else ""
         advice = advise_here(advice) if on_page else advice
-        known = (entry.description if entry else "not in the catalogue; see error_description", advice)
-        sheet.add_row((code, number, *known), wrap=True)
+        sheet.add_row((code, number, describe_code(code), advice), wrap=True)
