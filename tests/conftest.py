@@ -20,6 +20,8 @@ from tests.support.token_authority import CLIENT, TENANT, Authority, start_autho
 
 # Without their bytecode every process that a test starts would compile the whole program again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Workers of pytest have the width of its terminal; tables would be as narrow.
+os.environ.pop("COLUMNS", None)
 # How long a step takes depends on the machine.
 STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", STEADY, max_examples=100)

@@ -36,6 +36,7 @@ class RunSummary(Struct, frozen=True):
             "run_id": metadata.id,
             "command": metadata.command,
             "retry_of": metadata.retry_of,
+            "operator": metadata.operator,
             "corrects": metadata.settings.corrects or None,
             "input": {"name": metadata.input_name, "sha256": metadata.input_sha256, "rows": self.rows},
             "state": self.state,

@@ -24,7 +24,7 @@ class RunSnapshot(Struct, frozen=True):
     ``session`` is the process that is sending its rows, None if there is none, and ``verified_by`` the id of one that
     only verifies them. ``open`` are the rows that are not settled yet; without a process, those a resume would send.
     ``calls_per_minute`` is the pace of the last ten seconds. ``affected`` names the customers with rows that did not end
-    well.
+    well. ``renewed_ids`` are the rows that were sent under a second request id, None while a process works on the run.
     """
 
     overview: RunOverview
@@ -35,6 +35,7 @@ class RunSnapshot(Struct, frozen=True):
     calls_per_minute: float = 0.0
     waits: WaitState = field(default_factory=WaitState)
     affected: str = ""
+    renewed_ids: int | None = None
 
     @property
     def is_active(self) -> bool:
@@ -59,6 +60,7 @@ class RunSnapshot(Struct, frozen=True):
             "held": self.waits.held,
             "waiting": {reason.value: number for reason, number in self.waits.rows.items()},
             "throttled_customers": self.waits.customers,
+            "renewed_request_ids": self.renewed_ids,
         }
 
 
@@ -94,6 +96,7 @@ def read_snapshot(folder: Path, now: datetime) -> RunSnapshot:
             calls_per_minute=_present_pace(journal, active, now) if active else 0.0,
             waits=_read_waits(journal, session) if session else WaitState(),
             affected=describe_affected(journal),
+            renewed_ids=None if active else journal.count_renewed_ids(),
         )
         return replace(snapshot, waits=_add_outage(snapshot.waits, snapshot.outage, now))
 

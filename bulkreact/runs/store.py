@@ -220,8 +220,9 @@ def find(reports: Path, name: str) -> Run:
     matching = [run for run in listed.runs if _is_called(run, name)]
     matching = [run for run in matching if run.metadata.id == name] or matching
     if len(matching) > 1:
-        names = ", ".join(run.metadata.id for run in matching[:_NAMED]) + (" …" if len(matching) > _NAMED else "")
-        raise InputRefusedError(f"{given!r} may mean {len(matching)} runs ({names}): give more of the id.")
+        names = ", ".join(f"{run.metadata.id}{' (a retry)' if run.retry_of else ''}" for run in matching[:_NAMED])
+        more = " …" if len(matching) > _NAMED else ""
+        raise InputRefusedError(f"{given!r} may mean {len(matching)} runs ({names}{more}): give more of the id.")
     if matching:
         return matching[0]
     for folder, reason in listed.unreadable.items():

@@ -81,6 +81,8 @@ def test_the_history_lists_every_run_with_state_counts_and_duration(program: Pro
     assert len(lines) == 4
     assert lines[3].split()[:4] == [well.name, "finished", "1", "2"]
     assert "accepted 1, failed 1" in lines[3]
+    assert lines[3].rstrip().endswith(f" UTC  {summary['operator']}")
+    assert listed[2]["operator"] == summary["operator"]
 
 
 def test_a_run_took_as_long_as_processes_worked_at_it(tmp_path: Path) -> None:
@@ -118,6 +120,7 @@ def test_prune_removes_old_finished_runs_alone(program: Program, partner: Partne
     young = make_run(program, partner, ["a"])
     unknown = make_run(program, partner, [1599], "--attempts", "1")
     halted = make_run(program, partner, [800111] * 4, "--halt-after", "1", "--concurrency", "1")
+    (old / "approval.json").write_text("{}")
     make_older(old, 91)
     make_older(young, 89)
     make_older(unknown, 91)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.inboxes import drop_file, file_names, inbox_folder
 from tests.support.program import PROJECT, Partner, Program, ProgramResult
 from tests.support.systemd_units import arguments_of, read_units, started_by, verify
@@ -16,6 +17,8 @@ from tests.support.webhook_receiver import Receiver, receiving
 GUIDE = (PROJECT / "bulkreact" / "guide" / "unattended.md").read_text()
 UNITS = read_units("unattended")
 CRONTAB = GUIDE.partition("```crontab\n")[2].partition("```")[0].splitlines()
+ACTIVE_AT_ONCE = Behaviour(activation_delay=0)
+LOOKS_AT_ONCE = {"BULKREACT_VERIFY_AFTER": "0", "BULKREACT_VERIFY_EVERY": "1"}
 LINES = [line.split(maxsplit=5)[5] for line in CRONTAB if not line.startswith("BULKREACT")]
 
 
@@ -36,7 +39,8 @@ def test_every_line_of_the_crontab_works_and_is_silent_when_all_is_well(
     program: Program, partner: Partner, line: str
 ) -> None:
     drop_file(program, "a.csv", 100)
-    program.environment |= {"BULKREACT_BASE_URL": partner.base_url, "BULKREACT_RATE": "off"}
+    partner.service.behaviour = ACTIVE_AT_ONCE
+    program.environment |= {"BULKREACT_BASE_URL": partner.base_url, "BULKREACT_RATE": "off", **LOOKS_AT_ONCE}
     process = program(*arguments_of(line, program.folder))
     assert (process.code, process.err) == (0, "")
 
@@ -62,7 +66,13 @@ def test_the_configuration_file_for_cron_gives_a_sweep_its_secret_and_its_monito
     (program.folder / "client-secret").write_text(SECRET)
     for name in ("bulkreact.toml", "client-secret"):
         (program.folder / name).chmod(0o600)
-    program.environment |= {"BULKREACT_TENANT_ID": "", "BULKREACT_CLIENT_ID": "", "BULKREACT_RATE": "off"}
+    authority.service.behaviour = ACTIVE_AT_ONCE
+    program.environment |= {
+        "BULKREACT_TENANT_ID": "",
+        "BULKREACT_CLIENT_ID": "",
+        "BULKREACT_RATE": "off",
+        **LOOKS_AT_ONCE,
+    }
     process = program(*arguments_of(LINES[0], program.folder))
     assert (process.code, process.err) == (0, "")
     assert authority.outcomes == [("client_credentials", "issued")]
@@ -73,6 +83,8 @@ def test_the_service_works_and_is_silent_when_all_is_well(program: Program, auth
     drop_file(program, "a.csv", 100)
     (program.folder / "client-secret").write_text(SECRET)
     (program.folder / "client-secret").chmod(0o600)
+    authority.service.behaviour = ACTIVE_AT_ONCE
+    program.environment |= LOOKS_AT_ONCE
     process = run_unit(program, "bulkreact.service")
     assert (process.code, process.err) == (0, "")
     assert "a.csv" in file_names(inbox_folder(program) / "done")

@@ -3,7 +3,7 @@
 import sqlite3
 
 from bulkreact.batch.journal.metadata import VERIFY, latest_session
-from bulkreact.batch.journal.schema import STEP_NAMES
+from bulkreact.batch.journal.schema import CHANGE_NAMES, STEP_NAMES
 from bulkreact.timestamps import seconds_between
 
 # The calls of a run and its rate, as in the summary.
@@ -31,6 +31,12 @@ SELECT count(*), min(started_at), max(started_at) FROM calls WHERE session = :se
     SELECT max(id) FROM calls WHERE session = :session AND operation IN ({STEP_NAMES})
 )
 """  # noqa: S608 - our own names
+_RENEWED = f"""
+SELECT count(DISTINCT ordinal) FROM (
+    SELECT ordinal FROM calls WHERE operation IN ({CHANGE_NAMES})
+    GROUP BY ordinal, operation HAVING min(request_id) <> max(request_id)
+)
+"""  # noqa: S608 - our own names
 # A killed process worked at least until its last call.
 _SESSIONS = """
 SELECT started_at, coalesce(ended_at, (
@@ -44,6 +50,11 @@ FROM sessions WHERE command <> :verify
 def working_seconds(connection: sqlite3.Connection) -> float:
     """Return how long processes have worked at sending the rows of a run, without the time in between."""
     return sum(seconds_between(*times) for times in connection.execute(_SESSIONS, {"verify": VERIFY}))
+
+
+def count_renewed_ids(connection: sqlite3.Connection) -> int:
+    """Return how many rows were sent under more than one request id."""
+    return int(connection.execute(_RENEWED).fetchone()[0])
 
 
 def traffic(connection: sqlite3.Connection, configured_per_minute: float | None) -> Traffic:

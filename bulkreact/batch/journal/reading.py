@@ -223,6 +223,10 @@ class JournalReader:
         """Return the calls of the run and its rate, for JSON."""
         return call_stats.traffic(self.connection, configured_per_minute)
 
+    def count_renewed_ids(self) -> int:
+        """Return how many rows were sent under more than one request id."""
+        return call_stats.count_renewed_ids(self.connection)
+
     def outages(self) -> tuple[OutageRecord, ...]:
         """Return the outages that the run met, in their order; the last one may last, or its process was killed."""
         if not self.connection.execute(_HAS_OUTAGES).fetchone()[0]:

@@ -36,7 +36,9 @@ def command(ctx: click.Context, /, *, data: Path | None, head: str | None, repor
     """
     path = (data or reports / "serve") / STORE_NAME
     if not path.is_file():
-        raise InputRefusedError(f"{path} is not there. Name the folder of the web page with --data.")
+        raise InputRefusedError(
+            f"There is no {path}. This trail is kept by the web page alone: name its folder with --data."
+        )
     if ctx.params["json"]:
         check = _write_json(path, head or "")
     else:

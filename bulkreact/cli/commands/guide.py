@@ -1,5 +1,6 @@
 """``bulkreact guide``: shows the manual."""
 
+import re
 import sys
 
 import click
@@ -24,7 +25,8 @@ def command(topic: str | None, *, plain: bool) -> None:
     """
     text = read_chapter(topic) if topic else list_chapters()
     if plain or not sys.stdout.isatty():
-        echo(text, end="")
+        # What is generated is marked for who changes it.
+        echo(re.sub(r"<!--.*?-->\n*", "", text), end="")
         return
     console = Console(highlight=False)
     console.width = min(console.width, _WIDTH)

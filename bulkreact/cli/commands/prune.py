@@ -33,8 +33,11 @@ from bulkreact.sheets.output.results_xlsx import FAILED_WORKBOOK, WORKBOOK
 from bulkreact.timestamps import utc_now
 from bulkreact.wording import plural
 
+# The web page keeps the original beside the job.
+_APPROVAL_COPY = "approval.json"
 _OURS = frozenset(
     {RESULTS, FAILED, SUMMARY, REPORT, WORKBOOK, FAILED_WORKBOOK, JOURNAL_NAME, LOCK_NAME, FINGERPRINT_NAME, WRITTEN}
+    | {_APPROVAL_COPY}
 )
 _OUR_PATTERN = re.compile(rf"{re.escape(JOURNAL_NAME)}-(wal|shm)|\..*\.partial")
 # A run is renamed before it is removed, so that a kill leaves no partial run.

@@ -200,7 +200,7 @@ def _prove(settings: ServeSettings) -> None:
         try:
             prove(settings.entra)
         except CredentialsRefusedError as error:
-            raise CredentialsRefusedError(f"The app with which people sign in was refused. {error}") from None
+            raise CredentialsRefusedError(f"People could not sign in: {error}") from None
 
 
 def _arguments(ctx: click.Context, command: str, reports: Path) -> Iterator[str]:

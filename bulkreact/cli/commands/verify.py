@@ -12,6 +12,7 @@ from bulkreact.runs import store
 from bulkreact.runs.execution import execute
 from bulkreact.runs.run_job import RunJob
 from bulkreact.runs.run_trust import refuse_foreign
+from bulkreact.settings import LATEST_RUN
 
 
 @click.command("verify", cls=MonitoredCommand)
@@ -35,5 +36,7 @@ def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
     run = store.find(output.reports, name)
     refuse_foreign(run.folder, agreed=shared.is_trusted(ctx))
     reporter = automation.make_reporter(ctx, output)
+    if name == LATEST_RUN and run.retry_of:
+        reporter.info(f"This is a retry. What its first run has sent is looked at by: bulkreact verify {run.retry_of}")
     with open_run_connection(ctx, run, limits, reporter) as connection:
         return automation.end_of(execute(RunJob(run.folder, VERIFY, connection, output)))

@@ -14,10 +14,10 @@ from bulkreact.cli.output.terminal import echo, redact_and_escape
 from bulkreact.models import Status
 from bulkreact.runs.history import RunSummary, summarize
 from bulkreact.runs.index import list_runs
-from bulkreact.wording import plural
+from bulkreact.wording import plural, printable
 
 # What the columns beside the ids need, when the counts may wrap.
-_OTHER_COLUMNS = 60
+_OTHER_COLUMNS = 90
 
 
 def show(reports: Path, *, as_json: bool) -> None:
@@ -50,14 +50,16 @@ def _print(console: Console, summaries: Sequence[RunSummary]) -> None:
         exit_code = "" if summary.exit_code is None else f", exit code {summary.exit_code}"
         took = f"; took {_format_duration(summary)}" if summary.seconds is not None else ""
         rows = plural(summary.rows, "row")
-        console.print(
-            Padding(redact_and_escape(f"{summary.state}{exit_code}, {rows}: {_ending(summary)}{took}"), (0, 0, 0, 2))
-        )
+        begun = f"started {_format_start(summary)} by {printable(summary.run.metadata.operator)}"
+        ended = f"{summary.state}{exit_code}, {rows}: {_ending(summary)}{took}; {begun}"
+        console.print(Padding(redact_and_escape(ended), (0, 0, 0, 2)))
 
 
 def _table(summaries: Iterable[RunSummary]) -> Table:
     table = Table(
-        *(Column("run", no_wrap=True), "state", "exit", "rows", "how they ended", "took"), box=None, pad_edge=False
+        *(Column("run", no_wrap=True), "state", "exit", "rows", "how they ended", "took", "started", "by"),
+        box=None,
+        pad_edge=False,
     )
     for summary in summaries:
         table.add_row(
@@ -67,6 +69,8 @@ def _table(summaries: Iterable[RunSummary]) -> Table:
             f"{summary.rows:,}",
             _ending(summary),
             _format_duration(summary),
+            _format_start(summary),
+            printable(summary.run.metadata.operator),
         )
     return table
 
@@ -76,6 +80,10 @@ def _ending(summary: RunSummary) -> str:
     counts = ", ".join(f"{status} {summary.counts[status]:,}" for status in Status if summary.counts[status])
     origin = summary.run.metadata.origin
     return f"{counts or 'no rows'}{f' ({origin})' if origin else ''}"
+
+
+def _format_start(summary: RunSummary) -> str:
+    return f"{summary.run.metadata.created_at[:16].replace('T', ' ')} UTC"
 
 
 def _format_duration(summary: RunSummary) -> str:

@@ -1,5 +1,7 @@
 """Prints texts and tables for people, with nothing in them that could command a terminal."""
 
+import os
+
 from rich.console import Console
 from rich.text import Text
 
@@ -38,8 +40,8 @@ class SafeConsole(Console):
 
 
 def stdout_console() -> SafeConsole:
-    """Return a console on standard output: as wide as the terminal, else wide enough for tables."""
+    """Return a console on standard output: as wide as the terminal or COLUMNS says, else wide enough for tables."""
     console = SafeConsole()
-    if not console.is_terminal:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDTH
     return console

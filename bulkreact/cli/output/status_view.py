@@ -63,6 +63,10 @@ def _fact_lines(snapshot: RunSnapshot) -> Iterator[str]:
     if metadata.origin:
         yield f"Origin:  {metadata.origin}"
     yield f"Calls:   {overview.calls_made}"
+    if snapshot.renewed_ids:
+        yield f"Ids:     {plural(snapshot.renewed_ids, 'row')} got a second request id, as the answer to the first was final"
+    elif snapshot.renewed_ids == 0 and overview.calls["sent"]:
+        yield "Ids:     each row kept its request id: nothing was sent twice"
     if achieved := overview.pace["achieved_per_minute"]:
         yield f"Pace:    {achieved:,.0f}/min, {overview.ceiling}"
     if snapshot.outage:

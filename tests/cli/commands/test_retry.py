@@ -91,6 +91,8 @@ def test_a_retry_names_the_original_and_counts_its_own_rows(program: Program, pa
     assert retry_summary["target"] == first_summary["target"]
     assert (retry_summary["command"], retry_summary["retry_of"]) == ("retry", original.name)
     assert "finance" in retried.name
+    assert f"looked at by: bulkreact verify {original.name}\n" in program("verify", *FAST).err
+    assert f"{retried.name} (a retry)" in program("status", "finance.csv").err
 
 
 @pytest.mark.parametrize("tail", [408, 401, 1429, 1503, 1504, 1599, 3599, 1597, 4597, 429])

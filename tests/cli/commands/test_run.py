@@ -635,10 +635,14 @@ def test_a_resume_that_is_not_agreed_to_changes_nothing(program: Program, partne
 def test_resume_prefers_the_run_that_is_unfinished(program: Program, partner: Partner) -> None:
     first = run(program, partner, [900329])
     assert first.code == 3
+    name = first.run.name
     write_csv(program.folder / "b.csv", [row(guid(5))])
     assert program("run", "b.csv", "--base-url", partner.base_url, *FAST).code == 0
+    assert "Ids:     each row kept its request id: nothing was sent twice" in program("status").out
     assert program("resume", *FAST).code == 3
     assert len(partner.requests(900329)) == 2
+    shown = program("status", name).out
+    assert "Ids:     1 row got a second request id, as the answer to the first was final" in shown
 
 
 def test_resume_without_any_run_has_nothing_to_continue(program: Program) -> None:
