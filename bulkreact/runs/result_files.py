@@ -1,6 +1,6 @@
 """Writes the files of a run when it ends: results, report and summaries, all from the journal."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -127,13 +127,10 @@ class ResultFiles(Struct, frozen=True):
             ) from None
 
     def _write(self) -> WrittenResults:
-        to = self.to
         with JournalReader(self.folder) as journal, CustomerCounts() as customers:
             # Decide this before an edited workbook is moved away: an existing workbook means that one is wanted.
             wants_workbook = self._wants_workbook(from_spreadsheet=journal.metadata.from_spreadsheet)
-            moved_edits = {
-                name: set_aside_edited(to, name, summary=to / results_csv.SUMMARY) for name in _MAY_BE_EDITED
-            }
+            moved_edits = self._set_edited_aside()
             header = journal.metadata.header
             no_workbook = results_xlsx.size_error(journal.row_count(), len(header)) if wants_workbook else ""
             files = self._files(workbook=wants_workbook and not no_workbook)
@@ -143,46 +140,31 @@ class ResultFiles(Struct, frozen=True):
             chunks = _collect(journal, builder, customers, adder)
             command = correct_command(journal.metadata, str(failed), self.reports)
             # The workbooks first: they are the most likely to fail, and the older files then stay unchanged.
-            with results_csv.writing(to, header, chunks, failed_file=failed.name) as counts:
+            with results_csv.writing(self.to, header, chunks, failed_file=failed.name) as counts:
                 overview = self._overview(journal, counts, adder.result() if adder else None)
                 if failed.name == FAILED_WORKBOOK:
                     self._write_workbooks(journal, overview, command)
                 elif self._in_run_folder:
                     # Older ones would show an earlier state.
                     for name in (WORKBOOK, FAILED_WORKBOOK):
-                        (to / name).unlink(missing_ok=True)
-            taken_over = tuple(taken_over_steps(self.folder, self.reports)) if counts.transferred else ()
-            is_open = self._is_stopped and (self.watches or journal.open_count().rows)
-            steps_after = partial(
-                next_steps,
-                state=self.status.stop_reason.state,
-                run=store.run_arguments(self.folder, self.reports, journal.metadata.settings.options),
-                resume_command=self.resume_command if is_open else "",
-                correct_command=command,
-                failed_file=failed.name,
-                is_from_inbox=journal.metadata.command == SWEEP,
-                taken_over=taken_over,
-            )
+                        (self.to / name).unlink(missing_ok=True)
+            steps_after = self._steps_after(journal, counts, failed.name, command)
             steps = tuple(steps_after(counts))
             affected = describe_affected(journal)
             names = [Path(path).name for path in files.values()]
             report = report_of(
                 overview, journal, builder, customers, next_steps=steps, files=names, ended=self.process_status
             )
-            report_html.write(to, report)
-        summary = overview.to_dict() | {"files": files}
-        results_csv.write_json(to / results_csv.SUMMARY, summary, private=True)
-        if self.latest:
-            results_csv.write_json(self.latest, summary, private=False)
+            report_html.write(self.to, report)
+        self._write_summaries(overview.to_dict() | {"files": files})
         if self.results_copy:
             check_again(OutputPath("--results", self.results_copy, OutputKind.RESULTS))
-            results_csv.copy(to, self.results_copy)
-        edited = {name: path for name, path in moved_edits.items() if path}
+            results_csv.copy(self.to, self.results_copy)
         return WrittenResults(
             counts,
             overview.exit_code,
             files,
-            edited,
+            moved_edits,
             no_workbook,
             changed_steps(steps_after(self.before), steps) if self.before else steps,
             before=self.before,
@@ -190,6 +172,33 @@ class ResultFiles(Struct, frozen=True):
             amounts=overview.amounts,
             affected=affected,
         )
+
+    def _set_edited_aside(self) -> dict[str, Path]:
+        """Move the files away that the user has edited; return their new paths by name."""
+        summary = self.to / results_csv.SUMMARY
+        moved = ((name, set_aside_edited(self.to, name, summary=summary)) for name in _MAY_BE_EDITED)
+        return {name: path for name, path in moved if path}
+
+    def _steps_after(
+        self, journal: JournalReader, counts: RowCounts, failed_file: str, command: str
+    ) -> Callable[[RowCounts], Iterable[NextStep]]:
+        """Return what there is to do next, as a function of the counts; ``counts`` are the present ones."""
+        is_open = self._is_stopped and (self.watches or journal.open_count().rows)
+        return partial(
+            next_steps,
+            state=self.status.stop_reason.state,
+            run=store.run_arguments(self.folder, self.reports, journal.metadata.settings.options),
+            resume_command=self.resume_command if is_open else "",
+            correct_command=command,
+            failed_file=failed_file,
+            is_from_inbox=journal.metadata.command == SWEEP,
+            taken_over=tuple(taken_over_steps(self.folder, self.reports)) if counts.transferred else (),
+        )
+
+    def _write_summaries(self, summary: dict[str, object]) -> None:
+        results_csv.write_json(self.to / results_csv.SUMMARY, summary, private=True)
+        if self.latest:
+            results_csv.write_json(self.latest, summary, private=False)
 
     def _write_workbooks(self, journal: JournalReader, overview: RunOverview, command: str) -> None:
         metadata, to = journal.metadata, self.to

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -100,8 +100,6 @@ SIGN_INS = (
 )
 _HOURLY = 3600.0
 _SHUTDOWN_SECONDS = 10.0
-
-Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def make_app(site: Site) -> web.Application:

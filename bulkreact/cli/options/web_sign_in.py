@@ -16,7 +16,6 @@ from bulkreact.secret_variables import PASSWORD_VARIABLE, WEB_SECRET_VARIABLE
 from bulkreact.settings import AUTHORITIES, Cloud, Identity
 from bulkreact.web.serve_settings import EntraApp, parse_address
 
-_SECRET_OPTIONS = ("web_client_secret_file", "web_certificate_file")
 # What any app may ask for, to prove that it is known.
 _DIRECTORIES = {
     Cloud.GLOBAL: "https://graph.microsoft.com",
