@@ -143,7 +143,7 @@ async def test_reasons_come_up_while_a_run_is_watched(tmp_path: Path, browser: B
         await begin_run(tab, content)
         reason = await tab.get_by_test_id("reason-20002").inner_text()
     assert "20002 (2) the partner has no commerce relationship" in reason
-    assert "upload failed.xlsx" in reason
+    assert "press Retry all" in reason
 
 
 async def test_eight_tabs_watch_one_run_to_its_end(tmp_path: Path, browser: Browser) -> None:
