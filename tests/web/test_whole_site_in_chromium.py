@@ -27,12 +27,14 @@ _BROKEN_WORDS = """[...document.querySelectorAll('table')].flatMap((table) => {
     const walker = document.createTreeWalker(table, NodeFilter.SHOW_TEXT);
     const words = [];
     while (walker.nextNode()) {
-        for (const { 0: word, index } of walker.currentNode.data.matchAll(/(?<!\\S)[\\p{L}\\d_]{2,20}[.,:;]?(?!\\S)/gu)) {
+        for (const { 0: word, index } of walker.currentNode.data.matchAll(/(?<!\\S)(?:[\\p{L}\\d_]{2,20}[.,:;]?|[\\da-f]{8}(?:-[\\da-f]{4}){3}-[\\da-f]{12})(?!\\S)/gu)) {
             const range = document.createRange();
             range.setStart(walker.currentNode, index);
             range.setEnd(walker.currentNode, index + word.length);
             const lines = new Set([...range.getClientRects()].map(({ top }) => top));
-            if (lines.size > 1) words.push(word);
+            // On a phone only a preview scrolls for whole ids.
+            const has_room = innerWidth > 400 || word.length < 36 || table.matches('.cells');
+            if (lines.size > 1 && has_room) words.push(word);
         }
     }
     return words;
