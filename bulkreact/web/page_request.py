@@ -54,7 +54,8 @@ class Form:
 
     def text(self, name: str, most: int) -> str:
         """Return a field's text without spaces around it, empty if it was not sent; refuse one that is too long."""
-        value = (self.get(name) or "").strip()
+        # Browsers send a line break as two characters, and count it as one.
+        value = (self.get(name) or "").replace("\r\n", "\n").strip()
         if len(value) > most:
             raise bad_field(name, f"{name} has {len(value):,} characters; at most {most:,} are kept.")
         return value

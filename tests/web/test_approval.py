@@ -55,10 +55,10 @@ async def test_a_second_person_sends_a_file_on_its_way(tmp_path: Path) -> None:
 
 
 async def test_who_approves_can_say_something_in_their_own_name_alone(tmp_path: Path) -> None:
-    comment = f"sha256: {'0' * 64}; digest: {'0' * 64}"
+    comment = f"sha256: {'0' * 64}; digest: {'0' * 64}" + "\n.".ljust(800, "\n") + "."
     async with practising(tmp_path, "ann", "ben") as (ann, ben):
         number = await asks(ann, note="for March")
-        await decide(ben, number, comment=comment, note="for April")
+        await decide(ben, number, comment=comment.replace("\n", "\r\n"), note="for April")
         job = await ann.job(number)
         events = (await ann.json(f"/api/jobs/{number}/audit"))["events"]
     (detail,) = (event["detail"] for event in events if event["event"] == "approved")
