@@ -234,7 +234,7 @@ def _options(form: Form) -> dict[str, str]:
         elif name in COLUMN_OPTIONS or name == "sheet":
             changed[name] = _line(name, value)
         else:
-            changed[name] = _parsed(name, value)
+            changed[name] = _parse_value(name, value)
     return changed
 
 
@@ -250,7 +250,7 @@ def _line(name: str, value: str) -> str:
     return value
 
 
-def _parsed(name: str, value: str) -> str:
+def _parse_value(name: str, value: str) -> str:
     if not value.isprintable() and value != "\t":
         raise bad_field(name, f"{name} has characters that cannot be shown.")
     try:

@@ -76,7 +76,7 @@ class RunTail:
             rows=rows.rows,
             settled=min(rows.rows, statuses.total()),
             well=well,
-            counts=_by_status(statuses),
+            counts=_count_by_status(statuses),
             reasons=_describe(reasons, FAILED_WORKBOOK),
             calls={
                 "sent": self._calls.made - self._calls.unsent,
@@ -116,7 +116,7 @@ def final_numbers(folder: Path) -> RunNumbers:
         settled=total,
         well=well,
         excluded=excluded,
-        counts=_by_status(statuses),
+        counts=_count_by_status(statuses),
         reasons=_describe(reasons, failed_file_in(folder)),
         calls=calls,
         started_at=created_at,
@@ -153,7 +153,7 @@ def _possible_steps(row: ResultRow) -> Iterator[str]:
         yield "failed"
 
 
-def _by_status(statuses: Counter[str]) -> dict[str, int]:
+def _count_by_status(statuses: Counter[str]) -> dict[str, int]:
     return {status.value: statuses[status] for status in Status if statuses[status]}
 
 

@@ -142,8 +142,8 @@ class RunQueue:
         for job in self._ours(JobState.WAITING, JobState.QUEUED):
             self._end_waiting(job)
         found = [(job, self._follow(job)) for job in self._ours(*_WORKING)]
-        waiting = [job for job, fate in found if isinstance(fate, Unstarted)]
-        if waiting and not any(isinstance(fate, AtWork) for _, fate in found):
+        waiting = [job for job, stage in found if isinstance(stage, Unstarted)]
+        if waiting and not any(isinstance(stage, AtWork) for _, stage in found):
             self._start(waiting[0])
 
     def _ours(self, *states: JobState) -> list[WebJob]:
@@ -172,18 +172,18 @@ class RunQueue:
         has_begun = not (job.state is JobState.QUEUED or job.is_verifying) or facts.session_at >= job.queued_at
         if not (has_begun or child or facts.at_work):
             return Unstarted()
-        fate = judge(facts, own_code, has_begun=has_begun)
-        if isinstance(fate, AtWork):
+        stage = judge(facts, own_code, has_begun=has_begun)
+        if isinstance(stage, AtWork):
             self._record_activity(job)
         self._children.pop(job.number, None)
-        if isinstance(fate, Ended):
+        if isinstance(stage, Ended):
             if job.state is JobState.QUEUED and facts.exists:
                 # It was over before it was looked at.
                 self._happen(job, JobEvent.STARTED)
-            code = run_watch.final_exit_code(self._settings.reports, job, fate.exit_code)
+            code = run_watch.final_exit_code(self._settings.reports, job, stage.exit_code)
             self._happen(job, JobEvent.ENDED, exit_code=code, publish=partial(self._keep_approval, job))
             self._inform(f"No. {job.number} has ended; the audit trail's head is {self._store.audit_head()}")
-        return fate
+        return stage
 
     def _keep_approval(self, job: WebJob, head: str) -> None:
         """Put what was agreed to beside the run, where it stays when the job's files are gone, with the present head."""

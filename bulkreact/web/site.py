@@ -11,6 +11,7 @@ from time import monotonic
 
 from aiohttp import web
 
+from bulkreact.models import SUCCESSES, Status
 from bulkreact.runs.history import summarize
 from bulkreact.runs.index import list_related_runs
 from bulkreact.timestamps import iso_milliseconds, utc_now
@@ -222,7 +223,7 @@ class Site:
         ]
         ours = self.store.run_ids()
         runs = [
-            describe_same_run(run.metadata.id, run.created_at, _well(summarize(run).counts))
+            describe_same_run(run.metadata.id, run.created_at, _count_succeeded(summarize(run).counts))
             for run in list_related_runs(self.settings.reports, digest=digest).runs
             if run.metadata.digest == digest
             and run.metadata.id not in ours
@@ -253,8 +254,8 @@ class Site:
         return line.index(job.number) + 1 if job.number in line else 1, ahead
 
 
-def _well(counts: dict[str, int]) -> int:
-    return sum(counts.get(status, 0) for status in ("reactivated", "accepted", "already_active", "duplicate"))
+def _count_succeeded(counts: dict[str, int]) -> int:
+    return sum(counts.get(status, 0) for status in (*SUCCESSES, Status.DUPLICATE))
 
 
 SITE: web.AppKey[Site] = web.AppKey("site", Site)

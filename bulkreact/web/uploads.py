@@ -51,7 +51,7 @@ class Chunks(Protocol):
         ...
 
 
-def shown_name(given: str) -> str:
+def display_name(given: str) -> str:
     """Return a file's name for people: the last part of what the browser sent, without control characters."""
     last = re.split(r"[/\\]", given)[-1]
     return "".join(char for char in last if unicodedata.category(char) != "Cc").strip()
@@ -88,7 +88,7 @@ def too_large(most: int) -> RequestRefusedError:
 
 async def receive(part: Chunks, given_name: str | None, path: Path, most: int) -> ReceivedFile:
     """Write a file as it comes; whoever calls this removes what is left of it after an error."""
-    name = shown_name(given_name or "")
+    name = display_name(given_name or "")
     if not name:
         raise bad_field("file", "No file was chosen. Choose one, then send it.")
     with path.open("xb") as file:

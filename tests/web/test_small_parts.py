@@ -19,7 +19,7 @@ from bulkreact.web.rate_limits import Bucket, Door
 from bulkreact.web.row_views import named_cells
 from bulkreact.web.run_numbers import AtWork, Ended, RunFacts, Unstarted, judge
 from bulkreact.web.serve_settings import is_safe_next, parse_address, parse_public_url, parse_size
-from bulkreact.web.uploads import clean_name, shown_name
+from bulkreact.web.uploads import clean_name, display_name
 from tests.support.made_runs import make_run
 from tests.support.web_jobs import JOB
 
@@ -75,7 +75,7 @@ def test_an_end_is_reported_as_it_was_when_the_job_is_continued_by_then(detail: 
     ],
 )
 def test_names_of_uploads_are_cut_and_cleaned(given_name: str, shown: str, cleaned: str) -> None:
-    assert shown_name(given_name) == shown
+    assert display_name(given_name) == shown
     assert clean_name(shown) == cleaned
 
 
