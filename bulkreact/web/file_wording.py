@@ -9,6 +9,7 @@ FIELDS: Mapping[str, str] = {
     "subscription_id": "Column of subscription ids",
     "entitlement_id": "Column of entitlement ids",
     "kind_column": "Column of kinds",
+    "sum": "Column of amounts, to see their sum",
     "sheet": "Sheet",
     "delimiter": "Delimiter",
     "encoding": "Encoding",
@@ -29,6 +30,7 @@ _PHRASES = (
     (r"Say which is which: (?=--map)", "Say which is which under "),
     *((rf"--map {option}=HEADER", FIELDS[name]) for name, option in _OPTION_OF_COLUMN.items()),
     *((rf"--map {option}={_NAME}", rf"{FIELDS[name]} \1") for name, option in _OPTION_OF_COLUMN.items()),
+    (rf"--sum {_NAME}", r"Column of amounts \1"),
     (r"--map names one header for two columns", "one header is chosen for two columns"),
     (
         r"Say whether they are meant: --hidden-rows include or --hidden-rows skip",

@@ -42,15 +42,27 @@ def write_chosen(path: Path, target: Path, numbers: Container[int] | None) -> No
     discovery_file.write(target, (row for number, row in read_found(path) if numbers is None or number in numbers))
 
 
+def is_urgent(row: Discovered, now: datetime) -> bool:
+    """Return whether a row will soon be deleted for good."""
+    deadline = _coming_deadline(row, now)
+    return deadline is not None and deadline <= now + URGENT_WITHIN
+
+
+def _coming_deadline(row: Discovered, now: datetime) -> datetime | None:
+    """Return until when a row can be reactivated, None if that is not known, or it need not or cannot be."""
+    deadline = parse_time(row.deadline)
+    return deadline if row.status.lower() not in {*GONE, ACTIVE} and deadline and deadline >= now else None
+
+
 def summarize_found(path: Path, now: datetime) -> FoundSummary:
     """Read all rows once, and return what is said of them."""
     rows = gone = within = 0
     soonest: str | None = None
     for _, row in read_found(path):
         rows += 1
-        is_gone, deadline = row.status.lower() in GONE, parse_time(row.deadline)
-        gone += is_gone
-        if is_gone or row.status.lower() == ACTIVE or deadline is None or deadline < now:
+        gone += row.status.lower() in GONE
+        deadline = _coming_deadline(row, now)
+        if deadline is None:
             continue
         within += deadline <= now + URGENT_WITHIN
         soonest = min(soonest or row.deadline, row.deadline)

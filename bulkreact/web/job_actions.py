@@ -231,7 +231,7 @@ def _options(form: Form) -> dict[str, str]:
             continue
         if name in _CHOICES:
             changed[name] = _choice(name, value or default)
-        elif name in COLUMN_OPTIONS or name == "sheet":
+        elif name in COLUMN_OPTIONS or name in {"sum", "sheet"}:
             changed[name] = _line(name, value)
         else:
             changed[name] = _parse_value(name, value)

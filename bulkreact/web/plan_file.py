@@ -1,6 +1,7 @@
 """What a check has found: the plan that ``bulkreact plan --keep`` has left, and what is shown of its rows. No I/O."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 
 from msgspec import Struct, field
 
@@ -17,6 +18,20 @@ class FileRefusal(Struct, frozen=True):
     sheets: list[str] = field(default_factory=list)
     hidden_rows: int | None = None
     rows: int | None = None
+
+
+class PlanSum(Struct, frozen=True):
+    """The sum of the column that the sender has chosen; ``problem`` is why there is none."""
+
+    column: str
+    currency: str = ""
+    total: str | None = None
+    problem: str = ""
+
+    def __str__(self) -> str:
+        """Return it for people."""
+        total = f"{self.currency} {Decimal(self.total):,}".lstrip() if self.total is not None else "not known"
+        return f"{self.column}: {total}{f', {self.problem}' if self.problem else ''}"
 
 
 class PlanFile(Struct, frozen=True):
@@ -41,6 +56,7 @@ class PlanFile(Struct, frozen=True):
     delimiter: str | None = None
     encoding: str | None = None
     remarks: list[str] = field(default_factory=list)
+    sum: PlanSum | None = None
     refused: FileRefusal | None = None
 
     @property
@@ -91,6 +107,7 @@ COLUMN_OPTIONS = ("customer_id", "subscription_id", "entitlement_id", "kind_colu
 OPTION_DEFAULTS: Mapping[str, str] = {
     "kind": "azure",
     **dict.fromkeys(COLUMN_OPTIONS, ""),
+    "sum": "",
     "sheet": "",
     "delimiter": "",
     "encoding": "",
@@ -110,8 +127,15 @@ def reading_arguments(options: Mapping[str, str]) -> list[str]:
     """Return the options of the command line that read a file in the same way; each is one argument."""
     arguments = [f"--kind={options['kind']}"]
     arguments += [f"--map={_MAPPED.get(name, name)}={options[name]}" for name in COLUMN_OPTIONS if options[name]]
-    named = {"sheet": "--sheet", "delimiter": "--delimiter", "encoding": "--encoding", "hidden_rows": "--hidden-rows"}
-    arguments += [f"{option}={options[name]}" for name, option in named.items() if options[name]]
+    # A job of an earlier version has no sum.
+    named = {
+        "sum": "--sum",
+        "sheet": "--sheet",
+        "delimiter": "--delimiter",
+        "encoding": "--encoding",
+        "hidden_rows": "--hidden-rows",
+    }
+    arguments += [f"{option}={options[name]}" for name, option in named.items() if options.get(name)]
     return [*arguments, *(["--restore-auto-renew"] if options["restore_auto_renew"] == "yes" else [])]
 
 
@@ -123,8 +147,9 @@ def sending_arguments(options: Mapping[str, str]) -> list[str]:
 def drop_unfit(options: Mapping[str, str], refused: FileRefusal) -> tuple[dict[str, str], list[str]]:
     """Return options without those that were chosen for an earlier file and that this one refuses, and their values."""
     known = {name.strip().casefold() for name in refused.header}
-    gone = [name for name in COLUMN_OPTIONS if known and options[name].strip().casefold() not in known]
+    chosen = (*COLUMN_OPTIONS, "sum")
+    gone = [name for name in chosen if known and options.get(name, "").strip().casefold() not in known]
     gone += _REFUSED_WITH.get(refused.code, ())
-    gone = [name for name in gone if options[name]]
-    values = [options[name] if name in COLUMN_OPTIONS else f"{name} {options[name]}" for name in gone]
+    gone = [name for name in gone if options.get(name)]
+    values = [options[name] if name in chosen else f"{name} {options[name]}" for name in gone]
     return {**options, **dict.fromkeys(gone, "")}, values

@@ -10,9 +10,10 @@ from msgspec import to_builtins
 
 from bulkreact.batch.discovery.listing import GONE
 from bulkreact.guids import canonical_guid
+from bulkreact.models import Discovered
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web import run_watch
-from bulkreact.web.found_rows import read_found, write_chosen
+from bulkreact.web.found_rows import is_urgent, read_found, write_chosen
 from bulkreact.web.job_actions import KINDS, add_job, refuse_many
 from bulkreact.web.job_pages import html
 from bulkreact.web.page_request import Visit, json_response, wants_json
@@ -74,7 +75,7 @@ async def show_search(site: Site, visit: Visit) -> web.StreamResponse:
     path = site.searches.records.found(search.number)
     has_rows = not search.is_open and path.exists()
     found = await asyncio.to_thread(lambda: list(read_found(path, after=after, limit=per + 1))) if has_rows else []
-    rows = [_row(number, to_builtins(row)) for number, row in found[:per]]
+    rows = [_row(number, row) | {"urgent": is_urgent(row, site.now())} for number, row in found[:per]]
     document = to_builtins(search) | {
         "simulated": search.target == "simulated",
         "by": {"id": search.by_id, "name": search.by_name},
@@ -169,7 +170,8 @@ def _write_file(site: Site, search: Search, chosen: frozenset[int] | None) -> Re
     return ReceivedFile(path, name, name, path.stat().st_size, digest)
 
 
-def _row(number: int, cells: dict[str, str]) -> Document:
+def _row(number: int, row: Discovered) -> Document:
+    cells = to_builtins(row)
     names = {"customer": "customer_id", "subscription": "subscription_id", "entitlement": "entitlement_id"}
     return {"row": number, "cells": cells, **{name: cells[column] for name, column in names.items()}}
 

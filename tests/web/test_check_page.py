@@ -126,3 +126,18 @@ async def test_what_was_checked_and_not_sent_waits_for_its_sender_alone(tmp_path
         own, other = await ann.text("/"), await cleo.text("/")
     assert ("Waiting for you (1)" in own, "checked, and not sent yet" in own) == (True, True)
     assert "Waiting for you (0)" in other
+
+
+async def test_the_sum_of_a_column_is_shown_to_whoever_sends_and_whoever_agrees(tmp_path: Path) -> None:
+    header = HEADER.replace("name", "Amount")
+    content = (header + line(1, name="1000.5") + line(2, name="2.5")).encode()
+    async with practising(tmp_path, "ann", "ben") as (ann, ben):
+        number = await ann.ready(content)
+        await ann.act(number, "options", sum="Amount")
+        await ann.wait_for(number, "ready")
+        await ann.act(number, "submit")
+        shown = await ben.text(f"/jobs/{number}")
+        await ann.upload(table(1), path=f"/jobs/{number}/file", version="2")
+        replaced = await ann.wait_for(number, "ready", "unusable")
+    assert 'data-testid="sum"><strong>Amount: 1,003.00</strong>' in shown
+    assert (replaced["state"], replaced["options"]["sum"]) == ("ready", "")
