@@ -127,7 +127,9 @@ class _RecordScanner:
 
     def _scan_plain(self, text: str) -> None:
         # Without quotes a line is a record and need not be parsed.
-        lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        lines = text.removesuffix("\n").split("\n")
         counts = list(map(str.count, lines, repeat(self._delimiter)))
         width, named = max(counts) + 1, len(self._header)
         blank = f"{self._delimiter} \t"
