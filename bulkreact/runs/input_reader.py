@@ -106,7 +106,7 @@ def load_input(
             )
             if on_problem:
                 input_file.on_error = partial(_pass_on, on_problem, input_file.source)
-            traits = create(folder, input_file.rows()).traits()
+            traits = create(folder, input_file.rows_in_bulk()).traits()
             input_file.check_bytes()
             digest = input_file.digest
             if traits.may_have_swapped_ids and (swapped := flag_swapped_ids(folder)):

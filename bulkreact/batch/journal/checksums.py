@@ -22,6 +22,11 @@ def checksum_of(values: tuple[Value, ...]) -> int:
     return crc32(_encode(values))
 
 
+def checksums_of(records: Iterable[tuple[Value, ...]]) -> Iterable[int]:
+    """Return the checksums of records."""
+    return map(crc32, map(_encode, records))
+
+
 def with_checksum(values: tuple[Value, ...]) -> tuple[Value, ...]:
     """Return a record's values with their checksum behind them."""
     return (*values, checksum_of(values))

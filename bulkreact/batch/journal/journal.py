@@ -26,6 +26,7 @@ from bulkreact.batch.journal.writer import connect_sqlite, translating_write_err
 from bulkreact.errors import AlreadyRunningError, InputRefusedError, JournalNotWrittenError, JournalUnreadableError
 from bulkreact.guids import is_guid
 from bulkreact.models import SUCCESSES, InputRow, RunState
+from bulkreact.plain_rows import PlainRows
 from bulkreact.system_lock import release, system_lock
 from bulkreact.wording import describe_error
 
@@ -177,7 +178,7 @@ class Journal(JournalReader):
             self.connection.execute(sql, values)
 
 
-def create(folder: Path, rows: Iterable[InputRow]) -> TraitFinder:
+def create(folder: Path, rows: Iterable[InputRow | PlainRows]) -> TraitFinder:
     """Create a journal in a folder, with the rows of an input but no metadata yet; return what finds their traits."""
     path = folder / JOURNAL_NAME
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))

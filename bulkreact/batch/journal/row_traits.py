@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec.structs import astuple
+
 from bulkreact.models import InputRow
+from bulkreact.plain_rows import PlainRows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,13 +41,18 @@ class TraitFinder:
         self._has_request_ids = False
         self._customers, self._subscriptions, self._entitlements = array("q"), array("q"), array("q")
 
-    def add(self, rows: Sequence[InputRow]) -> None:
+    def add(self, rows: Sequence[InputRow] | PlainRows) -> None:
         """Note some more rows."""
-        targets = [row.target for row in rows if row.target]
-        self._has_request_ids = self._has_request_ids or any(row.request_id for row in rows)
-        self._customers.extend(map(hash, {target.customer_id for target in targets}))
-        self._subscriptions.extend(map(hash, {target.subscription_id for target in targets}))
-        self._entitlements.extend([hash(target.entitlement_id) for target in targets])
+        if isinstance(rows, PlainRows):
+            ids = rows.ids
+        else:
+            self._has_request_ids = self._has_request_ids or any(row.request_id for row in rows)
+            ids = list(zip(*(astuple(row.target) for row in rows if row.target), strict=True))
+        if ids:
+            customers, subscriptions, entitlements = ids
+            self._customers.extend(map(hash, set(customers)))
+            self._subscriptions.extend(map(hash, set(subscriptions)))
+            self._entitlements.extend(map(hash, entitlements))
 
     def traits(self) -> RowTraits:
         """Return what the rows may have."""

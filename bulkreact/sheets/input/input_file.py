@@ -14,13 +14,14 @@ from msgspec.structs import replace
 from bulkreact.errors import FileRefusedError, InputRefusedError, RefusalCode, RefusalFacts
 from bulkreact.models import ColumnType, InputRow, Kind, Target
 from bulkreact.partnercenter.response_bodies import DESCRIPTION_LENGTH
+from bulkreact.plain_rows import PlainRows
 from bulkreact.sheets.columns import ID_COLUMNS, HeaderRule
 from bulkreact.sheets.formula_guard import unguard
 from bulkreact.sheets.input import guid_cells, row_checks
 from bulkreact.sheets.input.carried_types import CarriedTypes
 from bulkreact.sheets.input.earlier_results import EarlierResults
 from bulkreact.sheets.input.input_options import InputOptions
-from bulkreact.sheets.input.plain_rows import plain_rows
+from bulkreact.sheets.input.plain_columns import find_plain_rows
 from bulkreact.sheets.input.read_limits import ReadLimits, refusing, too_many_rows
 from bulkreact.sheets.input.repeated_headers import RepeatedHeaders
 from bulkreact.sheets.input.row_errors import CellError, RowError, format_ranges
@@ -158,43 +159,43 @@ class InputFile:
         """Return every row with content; InputRefusedError if there are too many."""
         return chain.from_iterable(self._batches())
 
-    def _batches(self) -> Iterator[Sequence[InputRow]]:
+    def rows_in_bulk(self) -> Iterator[InputRow | PlainRows]:
+        """Yield the same rows, plain ones together."""
+        for rows in self._batches():
+            yield from (rows,) if isinstance(rows, PlainRows) else rows
+
+    def _batches(self) -> Iterator[PlainRows | list[InputRow]]:
         for rows in self._batches_without_totals():
             left = max(0, self._max_rows - self.count)
             self.count += len(rows)
-            yield rows[:left]
+            yield rows if len(rows) <= left else list(rows)[:left]
         if self.count > self._max_rows:
             facts = self.facts._replace(code=RefusalCode.TOO_MANY_ROWS)
             raise FileRefusedError(f"{self.name} {too_many_rows(f'{self.count:,}', self._max_rows)}", facts=facts)
 
-    def _batches_without_totals(self) -> Iterator[Sequence[InputRow]]:
+    def _batches_without_totals(self) -> Iterator[PlainRows | list[InputRow]]:
         self._left_out = yield from leave_out_totals(map(self._rows_of, self._table.chunks()), self._totals)
         self.codes -= Counter(self._totals[number] for number in self._left_out)
         self.errors = [error for error in self.errors if error.number not in self._left_out]
 
-    def _rows_of(self, chunk: pd.DataFrame) -> list[InputRow]:
+    def _rows_of(self, chunk: pd.DataFrame) -> PlainRows | list[InputRow]:
         if (missing := _SAMPLE_ROWS - len(self.sample)) > 0:
             head = chunk.loc[~blank_rows(chunk)].head(missing)
-            width = len(self._table.header)
-            self.sample += [cells[:width] for cells in _cells(head)]
+            self.sample += [cells[: len(self._table.header)] for cells in _cells(head)]
         types = self._table.common_types
-        if types is not None and (rows := self._plain_rows(chunk, self._types.of_columns(types))):
-            return rows
+        if types is not None and (plain := self._plain_rows(chunk, self._types.of_columns(types))):
+            return plain
         rows = list(self._checked_rows(chunk))
-        if types == ():
-            return rows
-        return [self._types.add(row, self._table.cell_types(row.number - 1)) for row in rows]
+        return rows if types == () else [self._types.add(row, self._table.cell_types(row.number - 1)) for row in rows]
 
-    def _plain_rows(self, chunk: pd.DataFrame, types: tuple[ColumnType, ...]) -> list[InputRow]:
-        """Return the rows of a chunk if they are plain, otherwise none."""
+    def _plain_rows(self, chunk: pd.DataFrame, types: tuple[ColumnType, ...]) -> PlainRows | None:
         if not self._ids_only or len(chunk.columns) != len(self._layout.carried_columns):
-            return []
+            return None
         columns = [chunk[index].tolist() for index in chunk.columns]
-        if found := plain_rows((chunk.index + 1).tolist(), columns, self._layout.ids, types):
-            rows, digest_lines = found
-            self._digest.update(digest_lines)
-            return list(rows)
-        return []
+        if found := find_plain_rows((chunk.index + 1).tolist(), columns, self._layout.ids, types):
+            self._digest.update(found[1])
+            return found[0]
+        return None
 
     def _checked_rows(self, chunk: pd.DataFrame) -> Iterator[InputRow]:
         indexes = [index for index in self._layout.ids if index is not None]

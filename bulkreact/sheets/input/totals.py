@@ -3,9 +3,9 @@
 import re
 import unicodedata
 from collections.abc import Container, Generator, Iterable, Sequence
-from operator import attrgetter
 
 from bulkreact.models import InputRow
+from bulkreact.plain_rows import PlainRows
 from bulkreact.sheets.input.guid_cells import is_blank
 from bulkreact.sheets.input.row_checks import NO_IDS
 
@@ -24,8 +24,6 @@ _TOTAL = re.compile(rf"\W*(?:(?:{'|'.join(_WORDS)})(?![^\W\d_])|合計|総計|�
 # How many rows there are, in the column of an id: no id that was lost has so few digits.
 _COUNT = re.compile(r"\d{1,3}(?:[.,\u00a0\u202f' ]?\d{3})?", re.ASCII)
 
-_target = attrgetter("target")
-
 
 def is_total(cells: Sequence[str], ids: Sequence[str]) -> bool:
     """Return whether a row reads like a total; ``ids`` are its cells in the columns of ids."""
@@ -36,16 +34,18 @@ def is_total(cells: Sequence[str], ids: Sequence[str]) -> bool:
 
 
 def leave_out_totals(
-    batches: Iterable[list[InputRow]], totals: Container[int]
-) -> Generator[list[InputRow], None, list[int]]:
+    batches: Iterable[PlainRows | list[InputRow]], totals: Container[int]
+) -> Generator[PlainRows | list[InputRow], None, list[int]]:
     """Yield the rows but for those ``totals`` that no row with ids follows; return the numbers of these.
 
     ``totals`` are the numbers of rows that read like totals, as far as the rows have been read.
     """
     held: list[InputRow] = []
     for rows in batches:
-        if not held and all(map(_target, rows)):
+        if isinstance(rows, PlainRows):
+            yield held
             yield rows
+            held = []
             continue
         kept = []
         for row in rows:

@@ -14,11 +14,13 @@ from msgspec.structs import replace
 
 from bulkreact.batch.journal import bulk_insert
 from bulkreact.batch.journal.journal import create
-from bulkreact.batch.journal.journal_file import JOURNAL_NAME
+from bulkreact.batch.journal.journal_file import JOURNAL_NAME, read_only
 from bulkreact.batch.journal.metadata import load_metadata
+from bulkreact.batch.journal.row_traits import RowTraits
 from bulkreact.batch.journal.writer import connect_sqlite
 from bulkreact.errors import InputRefusedError
-from bulkreact.models import InputRow, Target
+from bulkreact.models import CellType, ColumnType, InputRow, Target
+from bulkreact.plain_rows import PlainRows
 from tests.support.ids import guid, target
 
 MANY = 5000
@@ -104,6 +106,22 @@ def test_rows_of_all_kinds_arrive_complete_and_in_their_order(tmp_path: Path) ->
     rows = [mixed(number) for number in range(2, MANY)]
     create(tmp_path, iter(rows))
     assert read_rows(tmp_path) == rows
+
+
+def test_rows_in_bulk_are_stored_like_single_ones(tmp_path: Path) -> None:
+    numbers = range(2, 5002)
+    ids = [guid(number) for number in numbers]
+    types = (ColumnType(1, CellType.NUMBER, "0.00"),)
+    bulk = PlainRows(numbers, [ids, [str(number) for number in numbers]], [ids, ids, ids], types)
+    together: list[InputRow | PlainRows] = [mixed(2), bulk, mixed(3), mixed(4), bulk]
+    dumps: list[tuple[RowTraits, list[str]]] = []
+    for rows in (together, [mixed(2), *bulk, mixed(3), mixed(4), *bulk]):
+        folder = tmp_path / str(len(dumps))
+        folder.mkdir()
+        traits = create(folder, rows).traits()
+        with closing(read_only(folder)) as connection:
+            dumps.append((traits, [*connection.iterdump()]))
+    assert dumps[0] == dumps[1]
 
 
 @pytest.mark.parametrize("index", [0, 2047, MANY - 1])

@@ -83,7 +83,7 @@ def _outcome(row: int) -> tuple[str | int | None, ...]:
 
 def _journal(source: Path, folder: Path, *, run_id: str, base_url: str) -> tuple[RunMetadata, int]:
     input_file = InputFile(source, max_rows=10_000_000)
-    traits = create(folder, input_file.rows()).traits()
+    traits = create(folder, input_file.rows_in_bulk()).traits()
     if traits.may_have_swapped_ids:
         flag_swapped_ids(folder)
     run = _metadata(input_file, run_id=run_id, base_url=base_url)

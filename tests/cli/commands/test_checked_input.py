@@ -14,6 +14,7 @@ import pytest
 from bulkreact.batch.journal import journal
 from bulkreact.batch.journal.row_traits import TraitFinder
 from bulkreact.models import InputRow
+from bulkreact.plain_rows import PlainRows
 from tests.support.ids import guid, row, write_csv
 from tests.support.program import Partner, Program
 from tests.support.run_commands import FAST
@@ -64,7 +65,7 @@ def test_a_file_that_is_exchanged_while_it_is_read_is_refused(program: Program, 
     path = write(program)
     named = sha256(path)
 
-    def exchange(folder: Path, rows: Iterable[InputRow]) -> TraitFinder:
+    def exchange(folder: Path, rows: Iterable[InputRow | PlainRows]) -> TraitFinder:
         traits = journal.create(folder, rows)
         write(program, count=3)
         return traits

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkreact.models import InputRow
+from bulkreact.plain_rows import PlainRows
 from bulkreact.sheets.input.input_file import InputFile
 from bulkreact.sheets.input.row_checks import NO_IDS
 from bulkreact.sheets.input.totals import is_total, leave_out_totals
@@ -111,5 +112,12 @@ def test_rows_keep_their_order_and_only_the_last_totals_go(kinds: list[str], siz
         for index, kind in enumerate(kinds)
     ]
     totals = {index for index, kind in enumerate(kinds) if kind == "total"}
-    batches = (rows[index : index + size] for index in range(0, len(rows), size))
+    batches = (in_bulk(rows[index : index + size]) for index in range(0, len(rows), size))
     assert [input_row.number for batch in leave_out_totals(batches, totals) for input_row in batch] == expected
+
+
+def in_bulk(rows: list[InputRow]) -> PlainRows | list[InputRow]:
+    """Return rows in bulk if all have ids."""
+    if not all(row.target for row in rows):
+        return rows
+    return PlainRows([row.number for row in rows], [[""] * len(rows)], [[guid(1)] * len(rows)] * 3)

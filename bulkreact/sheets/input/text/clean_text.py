@@ -24,7 +24,8 @@ _NO_CONTENT = f" \t\r\n{_CTRL_Z}{_MARK}"
 class CleanText(TextIOWrapper):
     """Text without NUL characters, marks before a line or cell, and Ctrl-Z at either end of a line.
 
-    A mark inside a cell is text. ``has_nuls`` tells whether there were NUL characters so far.
+    A mark inside a cell is text. ``has_nuls`` tells whether there were NUL characters so far, ``is_changed`` whether
+    anything else than the text was.
     """
 
     def __init__(self, raw: BinaryIO, encoding: str, delimiters: str, limits: ReadLimits) -> None:
@@ -38,7 +39,7 @@ class CleanText(TextIOWrapper):
         )
         self._before = "\n"
         self._held = ""
-        self.has_nuls = False
+        self.has_nuls = self.is_changed = False
 
     @property
     def ends_in_line(self) -> bool:
@@ -71,7 +72,9 @@ class CleanText(TextIOWrapper):
             text = text.replace("\0", "")
         stripped = text.rstrip(_CTRL_Z)
         self._held = text[len(stripped) :]
+        self.is_changed = self.is_changed or self.has_nuls or bool(self._held)
         if _MARK in stripped or _CTRL_Z in stripped or self._foreign_mark in stripped:
+            self.is_changed = True
             stripped = self._marks.sub("", self._before + stripped)[1:]
         if stripped:
             self._before = stripped[-1]
