@@ -137,12 +137,10 @@ OPTION_GROUPS = {
         ),
         *("broken_customers", "page_size", "paging", "outages", "tls_certificate", "tls_key"),
     ),
+    "Address": ("host", "port", "public_url"),
     "The web page": (
         *(
             "open",
-            "host",
-            "port",
-            "public_url",
             "sign_in",
             "data",
             "approval_from",
