@@ -12,6 +12,7 @@ from bulkreact.errors import JournalUnreadableError
 from bulkreact.models import Target
 from bulkreact.runs.index import list_runs
 from bulkreact.runs.run_record import Run
+from bulkreact.runs.run_trust import foreign_run
 
 
 class LaterSuccess(Struct, frozen=True):
@@ -24,7 +25,7 @@ class LaterSuccess(Struct, frozen=True):
 def find_successes(run: Run, journal: JournalReader) -> Mapping[Target, LaterSuccess]:
     """Return what other runs beside a run have reactivated since it was made, in the subscriptions of its open rows.
 
-    The latest run of each target is named. Runs that cannot be read tell nothing.
+    The latest run of each target is named. Runs that cannot be read, or that others may have written, tell nothing.
     """
     others = [other for other in list_runs(run.folder.parent).runs if _may_have_settled(other, run)]
     subscriptions = journal.open_subscriptions() if others else ""
@@ -49,4 +50,4 @@ def _may_have_settled(other: Run, run: Run) -> bool:
     if other.session is None or (other.session.ended_at or run.created_at) < run.created_at:
         return False
     tenants = {other.metadata.tenant_id, run.metadata.tenant_id} - {None}
-    return other.metadata.target == run.metadata.target and len(tenants) <= 1
+    return other.metadata.target == run.metadata.target and len(tenants) <= 1 and not foreign_run(other.folder)

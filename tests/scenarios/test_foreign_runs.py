@@ -19,6 +19,8 @@ from bulkreact.inbox.ledger import LEDGER
 from bulkreact.models import RunState, Status
 from bulkreact.runs.index import list_runs
 from bulkreact.runs.index_file import INDEX_NAME, load_all
+from bulkreact.runs.retry_selection import preview_retry
+from bulkreact.runs.run_record import read_run
 from bulkreact.runs.run_trust import foreign_run, refuse_unknown_addresses
 from tests.support.ids import AT, guid, metadata, row, write_csv
 from tests.support.made_runs import make_run, make_runs
@@ -39,6 +41,15 @@ def begun(program: Program, partner: Partner) -> ProgramResult:
     assert process.code == 0
     partner.service.call_log.calls.clear()
     return process
+
+
+def test_what_a_run_says_that_others_may_have_written_keeps_no_row_from_a_retry(tmp_path: Path) -> None:
+    failed = read_run(make_run(tmp_path / "20260301T120000Z-test-0000", 2, Status.FAILED))
+    later = make_run(tmp_path / "20260301T120001Z-test-0001", 2, Status.ACCEPTED, at="2026-03-01T13:00:00.000Z")
+    rows = [preview_retry(failed, tmp_path, all_failed=False).customers.total()]
+    later.chmod(0o777)
+    rows.append(preview_retry(failed, tmp_path, all_failed=False).customers.total())
+    assert rows == [0, 2]
 
 
 def let_files_be_anothers(_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

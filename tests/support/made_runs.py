@@ -25,8 +25,8 @@ def write_rows(rows: int) -> Iterator[tuple[str, str, str]]:
     return (row(guid(1_000_000 + number), number // _ROWS_PER_CUSTOMER) for number in range(rows))
 
 
-def make_run(folder: Path, rows: int, status: Status, **changes: object) -> Path:
-    """Make a finished run whose rows all ended so, failed ones for a transient reason."""
+def make_run(folder: Path, rows: int, status: Status, *, at: str = AT, **changes: object) -> Path:
+    """Make a finished run whose rows all ended so, failed ones for a transient reason; all calls were at one time."""
     folder.mkdir(parents=True)
     entitlements = ((number, guid(1_000_000 + number)) for number in range(rows))
     targets = (target(entitlement, number // _ROWS_PER_CUSTOMER) for number, entitlement in entitlements)
@@ -35,24 +35,24 @@ def make_run(folder: Path, rows: int, status: Status, **changes: object) -> Path
     verdict, http_status, code = ("Transient", 503, "http-503") if status is Status.FAILED else ("Accepted", 202, "")
     exit_code = int(status is Status.FAILED)
     with Journal(folder) as journal:
-        session = journal.begin_session(command="run", version="1", configured_per_minute=None, now=AT)
+        session = journal.begin_session(command="run", version="1", configured_per_minute=None, now=at)
         ordinals, connection = range(1, rows + 1), journal.connection
         connection.execute("BEGIN")
-        calls = ((n, session, n, "reactivate-entitlement", guid(n), guid(n), AT) for n in ordinals)
+        calls = ((n, session, n, "reactivate-entitlement", guid(n), guid(n), at) for n in ordinals)
         connection.executemany(schema.INSERT_CALL, map(with_checksum, calls))
-        answers = ((n, AT, verdict, http_status, code, "", 1 - exit_code, 1, 0, "") for n in ordinals)
+        answers = ((n, at, verdict, http_status, code, "", 1 - exit_code, 1, 0, "") for n in ordinals)
         connection.executemany(schema.INSERT_ANSWER, map(with_checksum, answers))
         outcomes = ((session, n, str(status), 1, n, code, "", 0, "") for n in ordinals)
         connection.executemany(schema.INSERT_OUTCOME, map(with_checksum, outcomes))
         connection.execute("COMMIT")
-        journal.end_session(session, state=RunState.FINISHED, exit_code=exit_code, reason="", now=AT)
+        journal.end_session(session, state=RunState.FINISHED, exit_code=exit_code, reason="", now=at)
     return folder
 
 
 def make_runs(reports: Path, count: int, **changes: object) -> None:
     """Make so many finished runs of two rows, each a minute after the one before."""
     with tempfile.TemporaryDirectory() as folder:
-        template = make_run(Path(folder) / _NAME, 2, Status.ACCEPTED, digest=_DIGEST, **changes) / "journal.sqlite3"
+        template = make_run(Path(folder) / _NAME, 2, Status.ACCEPTED, at=AT, digest=_DIGEST, **changes) / "journal.sqlite3"
         content = template.read_bytes()
     for number in range(count):
         at = _FIRST + timedelta(minutes=number)
