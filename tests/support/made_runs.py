@@ -52,7 +52,9 @@ def make_run(folder: Path, rows: int, status: Status, *, at: str = AT, **changes
 def make_runs(reports: Path, count: int, **changes: object) -> None:
     """Make so many finished runs of two rows, each a minute after the one before."""
     with tempfile.TemporaryDirectory() as folder:
-        template = make_run(Path(folder) / _NAME, 2, Status.ACCEPTED, at=AT, digest=_DIGEST, **changes) / "journal.sqlite3"
+        template = (
+            make_run(Path(folder) / _NAME, 2, Status.ACCEPTED, at=AT, digest=_DIGEST, **changes) / "journal.sqlite3"
+        )
         content = template.read_bytes()
     for number in range(count):
         at = _FIRST + timedelta(minutes=number)
