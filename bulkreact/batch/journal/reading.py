@@ -47,11 +47,12 @@ _IN_FLIGHT = """
 SELECT count(*) FROM calls LEFT JOIN answers ON answers.call = calls.id
 WHERE calls.session = ? AND answers.call IS NULL
 """
-_UNKNOWN = """
+_UNKNOWN = f"""
 SELECT total(handed_to IS NULL), total(handed_to IS NOT NULL)
 FROM outcomes AS latest JOIN rows ON rows.ordinal = latest.ordinal
-WHERE status = 'unknown' AND latest.id = (SELECT max(id) FROM outcomes WHERE ordinal = latest.ordinal)
-"""
+WHERE ({schema.IS_LEFT_OPEN}) AND status = 'unknown'
+    AND latest.id = (SELECT max(id) FROM outcomes WHERE ordinal = latest.ordinal)
+"""  # noqa: S608 - our own names
 # Ordinals are consecutive.
 _ROW_COUNT = "SELECT coalesce(max(ordinal), 0) FROM rows"
 _HAS_FINISHED = "SELECT EXISTS (SELECT 1 FROM sessions WHERE state = 'finished' AND command <> 'verify')"

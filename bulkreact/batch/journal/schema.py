@@ -187,7 +187,8 @@ WHERE ordinal IN (SELECT duplicate_of FROM rows WHERE lost)
 """,  # noqa: S608 - our own names
 )
 
-# As the index of such rows: SQLite uses it only for the very same condition.
+# As the indexes of such outcomes and rows: SQLite uses them only for the very same condition.
+IS_LEFT_OPEN = "reopen OR status = 'unknown'"
 IS_SPECIAL = "problem_code <> '' OR duplicate_of IS NOT NULL OR left_out OR handed_to IS NOT NULL OR lost"
 
 # One request id must never name two targets: the service would answer the second with the first one's outcome.

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bulkreact.batch.journal import schema
+from bulkreact.batch.journal import pending_rows, reading, schema
 from bulkreact.batch.journal.checksums import with_checksum
 from bulkreact.batch.journal.journal import LOCK_NAME, Journal, create, finalize, is_locked
 from bulkreact.batch.journal.journal_file import read_only
@@ -138,6 +138,28 @@ def test_rows_left_between_thousands_of_settled_ones_are_found(tmp_path: Path) -
         journal.connection.executemany(schema.INSERT_OUTCOME, map(with_checksum, outcomes))
         assert journal.open_count().rows == len(left)
     assert {row.ordinal for row in open_rows(tmp_path)} == left
+
+
+@pytest.mark.parametrize("is_earlier_version", [False, True])
+def test_rows_that_their_latest_outcomes_leave_open_are_found(tmp_path: Path, is_earlier_version: bool) -> None:
+    with Journal(make(tmp_path, map(valid, range(2, 7)))) as journal:
+        journal.begin_session(command="run", version="1", configured_per_minute=None, now=AT)
+        rest = (1, None, "x", "")
+        outcomes = [(1, 1, "failed", *rest, 1, ""), (1, 2, "unknown", *rest, 0, ""), (1, 3, "failed", *rest, 0, "")]
+        outcomes += [(1, 4, "unknown", *rest, 0, ""), (1, 4, "failed", *rest, 0, "")]
+        journal.connection.executemany(schema.INSERT_OUTCOME, map(with_checksum, outcomes))
+        if is_earlier_version:
+            journal.connection.execute("DROP INDEX open_outcomes")
+        assert (journal.open_count().rows, journal.unknown_count().own) == (3, 1)
+    assert {row.ordinal for row in open_rows(tmp_path)} == {1, 2, 5}
+
+
+@pytest.mark.parametrize("sql", [pending_rows._COUNT_UNSETTLED, reading._UNKNOWN])
+def test_open_rows_among_the_settled_ones_are_found_by_their_index(tmp_path: Path, sql: str) -> None:
+    with JournalReader(make(tmp_path, [valid(2)])) as journal:
+        journal.open_count()
+        plan = journal.connection.execute(f"EXPLAIN QUERY PLAN {sql}", {"with_excluded": 1}).fetchall()
+    assert "open_outcomes" in str(plan)
 
 
 def test_a_suspended_subscription_takes_two_calls_and_a_duplicate_none(tmp_path: Path) -> None:
