@@ -106,12 +106,12 @@ def _check(site: Site, parent: WebJob, given: Version, *, all_failed: bool) -> F
 def _preview(folder: Path, *, all_failed: bool) -> RetryRows:
     try:
         return preview_retry(read_run(folder), folder.parent, all_failed=all_failed)
-    except (InputRefusedError, AlreadyRunningError):
-        raise _sent_already() from None
     except (JournalUnreadableError, OSError):
         raise RequestRefusedError(
             "wrong-state", "The record of its run cannot be read. Ask an administrator."
         ) from None
+    except (InputRefusedError, AlreadyRunningError):
+        raise _sent_already() from None
 
 
 def _sent_already() -> RequestRefusedError:

@@ -15,12 +15,16 @@ async def test_a_job_whose_run_cannot_be_read_is_still_shown(tmp_path: Path) -> 
         damaged = {path: (await page.get(path)).status for path in paths}
         shown = await page.text("/jobs/1")
         job = await page.job(1)
+        retries = [await page.act(1, "retry")]
         for path in journal.parent.iterdir():
             path.unlink()
         journal.parent.rmdir()
         gone = {path: (await page.get(path)).status for path in paths}
         shown_later = await page.text("/jobs/1")
+        retries += [await page.act(1, "retry")]
+        refused = [(response.status, (await response.json(content_type=None))["detail"]) for response in retries]
     assert (set(damaged.values()), set(gone.values())) == ({200}, {200}), (damaged, gone)
+    assert refused == [(409, "The record of its run cannot be read. Ask an administrator.")] * 2
     assert (job["state"], "verdict" in shown, "verdict" in shown_later) == ("finished", False, False)
     assert "no record of its run that can be read" in shown
     assert "no record of its run that can be read" in shown_later
