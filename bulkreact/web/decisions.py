@@ -24,7 +24,7 @@ from bulkreact.web.refusals import RequestRefusedError, bad_field
 from bulkreact.web.site import Site
 
 
-async def submit(site: Site, visit: Visit) -> tuple[int, str]:
+async def submit(site: Site, visit: Visit) -> None:
     """Ask for approval of a job; where none is needed put it into the line of runs."""
     job, form = visit.job, visit.form
     version = await present_version(site, visit, JobEvent.SUBMITTED)
@@ -40,25 +40,22 @@ async def submit(site: Site, visit: Visit) -> tuple[int, str]:
         await change_job(site, visit, JobEvent.REQUESTED, note=form.text("note", NOTE))
     else:
         await _decide(site, visit, version, JobEvent.SUBMITTED, SAME_PERSON, form.text("note", NOTE))
-    return 200, f"{site.base}/jobs/{job.number}"
 
 
-async def approve(site: Site, visit: Visit) -> tuple[int, str]:
+async def approve(site: Site, visit: Visit) -> None:
     """Agree to what another person wants to send."""
     version = await _version_shown(site, visit, JobEvent.APPROVED)
     refuse_without_file(site, version)
     await _decide(site, visit, version, JobEvent.APPROVED, APPROVED, visit.form.text("comment", COMMENT))
-    return 200, f"{site.base}/jobs/{visit.job.number}"
 
 
-async def reject(site: Site, visit: Visit) -> tuple[int, str]:
+async def reject(site: Site, visit: Visit) -> None:
     """Refuse what another person wants to send, and say why."""
     version = await _version_shown(site, visit, JobEvent.REJECTED)
     comment = visit.form.text("comment", COMMENT)
     if not comment:
         raise bad_field("comment", "Say why, so that it can be corrected.")
     await _decide(site, visit, version, JobEvent.REJECTED, REJECTED, comment)
-    return 200, f"{site.base}/jobs/{visit.job.number}"
 
 
 async def _version_shown(site: Site, visit: Visit, event: JobEvent) -> Version:

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Mapping
 
 from msgspec import json
+from msgspec.structs import replace
 
 from bulkreact.sheets.input.layout_values import parse_delimiter, parse_encoding
 from bulkreact.timestamps import iso_milliseconds
@@ -69,9 +70,9 @@ async def add_job(site: Site, visit: Visit, file: ReceivedFile, *, kind: str, no
     return job
 
 
-async def replace_file(site: Site, visit: Visit) -> tuple[int, str]:
+async def replace_file(site: Site, visit: Visit) -> None:
     """Let a job have another file."""
-    job, form = visit.job, visit.form
+    form = visit.form
     version = await _change_of_version(site, visit, JobEvent.REPLACED)
     note = form.text("note", NOTE)
     with site.checks.admission():
@@ -83,43 +84,29 @@ async def replace_file(site: Site, visit: Visit) -> tuple[int, str]:
             )
         finally:
             file.path.unlink(missing_ok=True)
-    return 200, f"{site.base}/jobs/{job.number}"
 
 
-async def change_options(site: Site, visit: Visit) -> tuple[int, str]:
+async def change_options(site: Site, visit: Visit) -> None:
     """Let a job's file be read in another way."""
-    job = visit.job
     version = await _change_of_version(site, visit, JobEvent.OPTIONS)
     refuse_without_file(site, version)
     options = {**options_of(version), **_options(visit.form)}
-    now = iso_milliseconds(site.now())
+    made = _version(visit, "options", options, iso_milliseconds(site.now()))
 
     def make(number: int, present: int, /) -> Version:
         site.folders.copy_file(number, present, site.folders.input(number, version.version, version.file))
-        return Version(
-            job=number,
-            version=present,
-            what="options",
-            by_id=visit.person.id,
-            by_name=visit.person.name,
-            at=now,
-            file=version.file,
-            bytes=version.bytes,
-            sha256=version.sha256,
-            options=_encode(options).decode(),
-        )
+        file = {"file": version.file, "bytes": version.bytes, "sha256": version.sha256}
+        return replace(made, job=number, version=present, **file)
 
     with site.checks.admission():
         await change_job(site, visit, JobEvent.OPTIONS, version=make)
-    return 200, f"{site.base}/jobs/{job.number}"
 
 
-async def withdraw(site: Site, visit: Visit) -> tuple[int, str]:
+async def withdraw(site: Site, visit: Visit) -> None:
     """Withdraw a job of which nothing was sent."""
     await present_version(site, visit, JobEvent.WITHDRAWN)
     comment = visit.form.text("comment", COMMENT)
     raise_refusal(visit.job.number, await site.queue.withdraw(visit.job, visit.actor, comment))
-    return 200, f"{site.base}/jobs/{visit.job.number}"
 
 
 async def present_version(site: Site, visit: Visit, event: JobEvent) -> Version:
@@ -204,22 +191,29 @@ async def _receive(site: Site, form: Form) -> ReceivedFile:
 def _new_file(
     site: Site, visit: Visit, what: str, file: ReceivedFile, options: Mapping[str, str], now: str
 ) -> AddVersion:
+    made = _version(visit, what, options, now)
+
     def make(number: int, version: int, /) -> Version:
         site.folders.add_file(number, version, file.disk_name, file.path)
-        return Version(
-            job=number,
-            version=version,
-            what=what,
-            by_id=visit.person.id,
-            by_name=visit.person.name,
-            at=now,
-            file=file.disk_name,
-            bytes=file.bytes,
-            sha256=file.sha256,
-            options=_encode(dict(options)).decode(),
-        )
+        return replace(made, job=number, version=version, file=file.disk_name, bytes=file.bytes, sha256=file.sha256)
 
     return make
+
+
+def _version(visit: Visit, what: str, options: Mapping[str, str], now: str) -> Version:
+    """Return a version of somebody, still without its numbers and its file."""
+    return Version(
+        job=0,
+        version=0,
+        what=what,
+        by_id=visit.person.id,
+        by_name=visit.person.name,
+        at=now,
+        file="",
+        bytes=0,
+        sha256="",
+        options=_encode(dict(options)).decode(),
+    )
 
 
 def _options(form: Form) -> dict[str, str]:

@@ -19,7 +19,7 @@ from bulkreact.web.site import SITE, Site
 from bulkreact.web.views import job_document
 
 Handler = Callable[[Site, Visit], Awaitable[web.StreamResponse]]
-Action = Callable[[Site, Visit], Awaitable[tuple[int, str]]]
+Action = Callable[[Site, Visit], Awaitable[tuple[int, str] | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """An action: POST. It returns a status for programs and the address that shows what it has done.
+    """An action: POST. It returns a status for programs and the address that shows what it has done, by default the job.
 
     ``ends_session``: its repetition has no session any more, and is answered like the first.
     """
@@ -217,7 +217,8 @@ async def _act(site: Site, route: Act, visit: Visit) -> tuple[int, str]:
     await _refuse_without_right(site, person, route.right, job)
     if job and job.target != site.settings.target:
         raise wrong_state(job.number, job.state)
-    return await route.handler(site, replace(visit, loaded=job))
+    done = await route.handler(site, replace(visit, loaded=job))
+    return done or (200, f"{site.base}/jobs/{job.number if job else ''}")
 
 
 async def _refuse_without_right(site: Site, person: Person, right: Right, job: WebJob | None) -> None:

@@ -96,17 +96,10 @@ def job_document(view: JobView) -> Document:
     """Return the whole of a job."""
     job = view.job
     return {
-        "number": job.number,
-        "state": job.state.value,
+        **_facts(job),
         "activity": job.activity.value if job.activity else None,
-        "cause": job.cause.value if job.cause else None,
         "simulated": view.simulated,
-        "name": job.name,
         "note": job.note,
-        "by": {"id": job.by_id, "name": job.by_name},
-        "created_at": job.created_at,
-        "changed_at": job.changed_at,
-        "version": job.version,
         "versions": [_version(version, view) for version in view.versions],
         "options": dict(view.options),
         "refused": to_builtins(view.refused),
@@ -123,6 +116,10 @@ def job_document(view: JobView) -> Document:
 
 def job_summary(job: WebJob, rows: int | None) -> Document:
     """Return a job as a line of the history, with the number of rows that its check has found."""
+    return {**_facts(job), "rows": rows, "well": None, "attention": None, "run_id": job.run_id}
+
+
+def _facts(job: WebJob) -> Document:
     return {
         "number": job.number,
         "state": job.state.value,
@@ -130,10 +127,6 @@ def job_summary(job: WebJob, rows: int | None) -> Document:
         "name": job.name,
         "by": {"id": job.by_id, "name": job.by_name},
         "version": job.version,
-        "rows": rows,
-        "well": None,
-        "attention": None,
-        "run_id": job.run_id,
         "created_at": job.created_at,
         "changed_at": job.changed_at,
     }
