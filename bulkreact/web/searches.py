@@ -5,6 +5,8 @@ import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from bulkreact.batch.discovery.store import is_discovering, read_stored
 from bulkreact.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, AlreadyRunningError, BulkreactError
 from bulkreact.models import Discovered
@@ -13,7 +15,7 @@ from bulkreact.sheets.output import discovery_file
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web import processes, run_watch
 from bulkreact.web.background_tasks import BackgroundTasks
-from bulkreact.web.found_rows import summarize_found
+from bulkreact.web.found_rows import read_found, summarize_found
 from bulkreact.web.processes import ChildProcess
 from bulkreact.web.refusals import RequestRefusedError, describe_problem
 from bulkreact.web.search_records import Search, SearchRecords, SearchState
@@ -146,6 +148,7 @@ class Searches:
         if not records.complete(number).exists():
             state = SearchState.STOPPED if self._is_stopping(number) else SearchState.FAILED
             discovery_file.write(records.partial(number), self._stored(search))
+        self._name_customers(search)
         found = summarize_found(records.found(number), self._now())
         message = advise_here(records.read_log(number)) if state is not SearchState.STOPPED else ""
         if state is SearchState.FAILED and not message:
@@ -153,6 +156,21 @@ class Searches:
         records.change(number, state, self._time(), found=found, message=message)
         # Only now: what a killed server has not recorded is looked at once more.
         shutil.rmtree(records.reports(number), ignore_errors=True)
+
+    def _name_customers(self, search: Search) -> None:
+        """Give customers that were searched for by their ids the names that the latest search of all has read."""
+        of_all = (other for other in self.records.newest() if other.target == search.target and not other.customers)
+        latest = next((other for other in of_all if self.records.found(other.number).exists()), None)
+        if not search.customers or latest is None:
+            return
+        known = (row for _, row in read_found(self.records.found(latest.number)))
+        names = {row.customer_id.lower(): row.customer_name for row in known}
+        path = self.records.found(search.number)
+        rows = [row for _, row in read_found(path)]
+        discovery_file.write(
+            path,
+            (replace(row, customer_name=row.customer_name or names.get(row.customer_id.lower(), "")) for row in rows),
+        )
 
     def _stored(self, search: Search) -> Iterator[Discovered]:
         """Yield what a search has found that did not come to its end."""

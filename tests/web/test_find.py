@@ -165,6 +165,16 @@ async def test_a_search_keeps_to_what_was_asked_for(tmp_path: Path, partner: Dis
         nothing = await search(page, status="frozen")
         text = await page.text("/find/2")
         empty = await page.post("/find/2/jobs", {"all": "yes"})
+        every = await search(page)
+        named = await search(page, customers=ids)
+        wrong = await page.post("/find", {"customers": "Contoso"}, headers={"Accept": "text/html"})
+        refusal = await wrong.text()
+    names = {row["customer"]: row["cells"]["customer_name"] for row in every["rows"]}
+    assert {row["customer"]: row["cells"]["customer_name"] for row in named["rows"]} == {
+        customer: names[customer] for customer in (guid(1), guid(3))
+    }
+    assert {row["cells"]["customer_name"] for row in found["rows"]} == {""}
+    assert ("To find a customer by name" in refusal, 'href="/find">Go back' in refusal) == (True, True)
     assert [(row["customer"], row["cells"]["kind"]) for row in found["rows"]] == [
         (guid(1), "azure"),
         (guid(3), "azure"),
