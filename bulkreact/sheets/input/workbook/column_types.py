@@ -24,7 +24,7 @@ class ColumnTypes:
     def update(self, shape: RowShape, cells: Sequence[str]) -> tuple[ColumnType, ...]:
         """Return the types that describe a row; the same object as for the row before, if possible."""
         doubtful = self._agreeing.get(shape)
-        if doubtful is None or any(parse_cell(cells[kind.column], kind.type) for kind in doubtful):
+        if doubtful is None or (doubtful and any(parse_cell(cells[kind.column], kind.type) for kind in doubtful)):
             self._change(shape, cells)
         return self.current
 

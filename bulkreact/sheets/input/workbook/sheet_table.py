@@ -171,7 +171,7 @@ class _Extent:
 
 def text_length(cells: Sequence[str], limits: ReadLimits) -> int:
     """Return the characters in a row; UnreadableError if they are too many."""
-    length = sum(map(len, cells))
+    length = len("".join(cells))
     if length > min(limits.row, limits.cell):
         limits.check("row", length, "{} characters in a row", "Shorten its cells")
         limits.check("cell", max(map(len, cells)), "{} characters in a cell", "Shorten it")

@@ -8,6 +8,8 @@ from xml.parsers import expat
 from bulkreact.sheets.input.workbook.workbook_parts import damage_error
 
 _BLOCK = 1 << 18
+# The parser gets all of it.
+_FIRST_BLOCK = 1 << 12
 # An element that is longer is handed out in parts.
 _LONGEST = 1 << 22
 _ENTITY = re.compile("&(?:(amp)|(lt)|(gt)|(quot)|apos);")
@@ -20,7 +22,9 @@ _CONTROLS = bytes({*range(0x20)} - {0x09, 0x0A})
 def split_blocks(part: IO[bytes], end: bytes) -> Iterator[bytes]:
     """Yield the content in blocks that end behind an element whose closing tag is ``end``; the last has what is left."""
     rest = bytearray()
-    while block := part.read(_BLOCK):
+    size = min(_FIRST_BLOCK, _BLOCK)
+    while block := part.read(size):
+        size = _BLOCK
         searched = max(0, len(rest) - len(end))
         rest += block
         position = rest.rfind(end, searched)
