@@ -126,6 +126,13 @@ def test_the_configuration_file_of_the_guide_is_one(program: Program) -> None:
         assert f"{CONFIG_FILE_NAME} [profiles.{name}]" in shown.out
 
 
+def test_the_guide_shows_no_marks_of_what_is_generated(program: Program) -> None:
+    shown = program("guide", "reference").out
+    assert shown.startswith("# Reference\n")
+    assert "<!--" not in shown
+    assert "\n### bulkreact run\n" in shown
+
+
 def test_every_command_is_in_the_reference() -> None:
     reference = (GUIDE / "reference.md").read_text(encoding="utf-8")
     assert not [command for command in COMMANDS if f"\n### bulkreact {command}\n" not in reference]

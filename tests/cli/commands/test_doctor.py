@@ -65,6 +65,9 @@ def test_people_see_the_same_in_a_table(program: Program, authority: Authority) 
     assert lines["tenant_id"][1:] == [TENANT, "BULKREACT_TENANT_ID"]
     assert lines["concurrency"][1:] == ["16", "default"]
     assert lines["clock"][1] == "ok"
+    assert max(map(len, process.out.splitlines())) > 80
+    program.environment["COLUMNS"] = "80"
+    assert max(map(len, program("doctor", "--rate", "2/s").out.splitlines())) <= 80
 
 
 def test_the_verdict_comes_first_then_what_to_do_then_the_settings(program: Program) -> None:

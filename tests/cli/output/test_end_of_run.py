@@ -9,6 +9,7 @@ import pytest
 from bulkreact.batch.journal.journal import Journal
 from bulkreact.cli.output.status_table import describe_changes
 from bulkreact.models import RunState
+from bulkreact.partnercenter.error_codes.lookup import find_entries
 from bulkreact.simulator.partnercenter.service import Behaviour
 from tests.support.html_page import Page
 from tests.support.ids import guid, read_csv, scenario_id
@@ -183,6 +184,14 @@ def test_on_a_terminal_a_command_is_on_a_line_of_its_own(program: Program, partn
     assert f"  bulkreact verify {process.run.name}" in lines
     (correction,) = (line for line in lines if line.startswith("  bulkreact run "))
     assert correction.endswith(f"/failed.csv --base-url {partner.base_url}")
+
+
+def test_on_a_terminal_what_an_error_means_is_wrapped_and_not_cut(program: Program, partner: Partner) -> None:
+    program.environment |= {"FORCE_COLOR": "1", "COLUMNS": "60"}
+    shown = run(program, partner, [2597], *ONCE).err
+    description = find_entries("unexpected-redirect")[0].description
+    assert len(description) > 60
+    assert description in " ".join(shown.split())
 
 
 def test_unchanged_counts_are_left_out() -> None:
