@@ -36,7 +36,8 @@ def begin_check(folder: Path) -> BackgroundCheck | None:
 
 def _check(folder: Path) -> None:
     try:
-        check_journal(folder)
+        # The first call is to be made meanwhile, and many machines have two processors.
+        check_journal(folder, threads=1)
     except JournalDamagedError:
         # The next process is to find the damage before it sends anything.
         remove_fingerprint(folder)
