@@ -10,6 +10,7 @@ from bulkreact.batch.journal.journal import is_locked
 from bulkreact.errors import InputRefusedError
 from bulkreact.partnercenter.error_codes.lookup import find_entries, name_failed_file
 from bulkreact.runs.history import summarize
+from bulkreact.runs.index import indexed_run
 from bulkreact.runs.run_record import Run
 from bulkreact.runs.store import find
 from bulkreact.settings import parse_new_run_id
@@ -66,7 +67,7 @@ def _waiting_for(site: Site, person: Person) -> list[tuple[WebJob, int]]:
 def _find_run(site: Site, name: str) -> Run:
     try:
         parse_new_run_id(name)
-        run = find(site.settings.reports, name)
+        run = indexed_run(site.settings.reports, name) or find(site.settings.reports, name)
     except (ValueError, InputRefusedError):
         raise unknown("This run") from None
     if run.metadata.id != name or run.folder.resolve().parent != site.settings.reports.resolve():

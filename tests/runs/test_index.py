@@ -18,7 +18,7 @@ from bulkreact.batch.journal.journal import Journal, create, finalize
 from bulkreact.batch.journal.reading import JournalReader
 from bulkreact.models import InputRow, RunState
 from bulkreact.runs import index, index_file, run_record
-from bulkreact.runs.index import list_newest_runs, list_runs
+from bulkreact.runs.index import indexed_run, list_newest_runs, list_runs
 from bulkreact.runs.index_file import INDEX_NAME
 from tests.support.ids import AT, guid, metadata, target
 
@@ -272,3 +272,15 @@ def test_of_runs_that_nobody_asks_for_nothing_is_read(tmp_path: Path, opened: li
     with patch.object(index, "_CHUNK", 2):
         first = next(list_newest_runs(tmp_path, lambda facts: facts.name != folders[5].name))
     assert (first.name, set(opened)) == (folders[4].name, {folders[4].name, folders[3].name})
+
+
+def test_a_single_run_is_read_again_only_when_it_has_changed(tmp_path: Path, opened: list[str]) -> None:
+    folder = make_run(tmp_path, 1)
+    names = [run.name if (run := indexed_run(tmp_path, name)) else None for name in (folder.name, folder.name, "other")]
+    read = list(opened)
+    end_session(folder)
+    opened.clear()
+    changed = indexed_run(tmp_path, folder.name)
+    assert (names, read, opened) == ([folder.name, folder.name, None], [folder.name], [folder.name])
+    assert changed
+    assert changed.is_finished
