@@ -57,6 +57,7 @@ async def test_pages_offer_what_a_person_may_do(tmp_path: Path) -> None:
         homes = [await page.text("/") for page in pages]
         sign_in = await pages[0].text("/auth/sign-in")
     assert ["upload-form" in home for home in homes] == [True, False, True, False, False]
+    assert ["Upload a file above" in home for home in homes] == [True, False, True, False, False]
     assert ["nav-settings" in home for home in homes] == [False, False, False, False, True]
     assert all(f"person-{person}" in sign_in for person in (*ROLES, "nora"))
     assert "banner-simulated" in sign_in
