@@ -82,6 +82,8 @@ async def show_search(site: Site, visit: Visit) -> web.StreamResponse:
         "rows": rows,
         "next": found[per - 1][0] if len(found) > per else None,
     }
+    # Of one person's form: it concerns nobody else.
+    del document["form_id"]
     if wants_json(visit.request, site.base):
         return json_response(document)
     live = await _live(site, search) if search.is_open else None

@@ -118,6 +118,7 @@ async def test_a_job_is_made_of_the_rows_that_were_chosen(tmp_path: Path) -> Non
         files = [lines_of(folders.input(number, 1, "found-1.csv")) for number in (1, 2)]
         events = [line.event for line in page.site.store.audit_lines(job=1)]
     rows = len(source) - 1
+    assert "form_id" not in found
     assert (found["state"], found["found"]["rows"], found["next"]) == ("done", rows, None)
     assert files == [[source[0], *(source[row] for row in azure)], source]
     assert (chosen.status, whole.status, (await chosen.json())["location"]) == (201, 201, "/jobs/1")
