@@ -87,11 +87,7 @@ def prepare_run(
         known = known_runs(reports)
         run, remark = (None, "") if options.new else find_unfinished(reports, metadata, access, reporter)
         if run:
-            count = store.open_count(run.folder)
-            reporter.info(_describe_continuing(run, count))
-            reporter.info(_describe_other_sum(run.metadata.settings.sum_header, metadata.settings.sum_header))
-            announce(connection, run.metadata, run.folder, count, confirm)
-            return PreparedRun(run.folder, run)
+            return _continue(run, connection, confirm, sum_header=metadata.settings.sum_header)
         if options.corrects:
             reporter.info(f"{printable(name)} has rows of run {options.corrects}: the new run remembers that.")
         read = summarize_input(draft, metadata, rows=input_file.count, invalid=input_file.codes.total())
@@ -100,6 +96,14 @@ def prepare_run(
         if options.new:
             return PreparedRun(store.publish(draft, run_id))
         return PreparedRun(publish_alone(draft, metadata, access, known=known))
+
+
+def _continue(run: Run, connection: PartnerConnection, confirm: Confirm, *, sum_header: str) -> PreparedRun:
+    count = store.open_count(run.folder)
+    connection.reporter.info(_describe_continuing(run, count))
+    connection.reporter.info(_describe_other_sum(run.metadata.settings.sum_header, sum_header))
+    announce(connection, run.metadata, run.folder, count, confirm)
+    return PreparedRun(run.folder, run)
 
 
 def announce(
