@@ -11,16 +11,13 @@ def describe_outage(outage: OutageRecord) -> str:
     reason = f"Partner Center is down since {clock(outage.since)} ({outage.cause})"
     if not outage.next_probe_at:
         return f"{reason}, after {plural(outage.probes, 'probe')}."
-    alone = (
-        " The run has no other customer that could show whether it is this one alone." if outage.of_one_customer else ""
-    )
-    until = (
-        f" If it lasts until {clock(outage.gives_up_at)}, the run stops and can be continued. Ctrl-C stops it before."
-    )
-    return (
-        f"{reason}. All calls wait; the next probe is at {clock(outage.next_probe_at)}.{alone}"
-        f"{until if outage.gives_up_at else ''}"
-    )
+    sentences = [reason, f"All calls wait; the next probe is at {clock(outage.next_probe_at)}"]
+    if outage.of_one_customer:
+        sentences.append("The run has no other customer that could show whether it is this one alone")
+    if outage.gives_up_at:
+        sentences.append(f"If it lasts until {clock(outage.gives_up_at)}, the run stops and can be continued")
+        sentences.append("Ctrl-C stops it before")
+    return f"{'. '.join(sentences)}."
 
 
 def summarize_outage(outage: OutageRecord) -> str:

@@ -30,7 +30,8 @@ class RowCounts(Struct):
     """Row counts by status, by error code if there is one, and by the run that took rows over.
 
     Of the rows that are still the run's own: ``own_codes``, those that a limit excluded, those ``worth_retrying``,
-    ``unknown`` ones, those in ``failed.csv`` that are ``correctable``, and by code those that wait for something else than a command.
+    ``unknown`` ones, those in ``failed.csv`` that are ``correctable``, and by code those that are ``blocked``: somebody
+    must act before they can succeed.
     """
 
     statuses: Counter[str] = field(default_factory=Counter)
