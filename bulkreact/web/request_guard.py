@@ -151,9 +151,14 @@ async def find_session(site: Site, request: web.Request, *, is_use: bool = True)
 
 async def _session_needed(site: Site, request: web.Request, route: Act) -> Session | None:
     session = await find_session(site, request)
-    if session is None and not (route.ends_session and cookie_name(site) in request.cookies):
+    if session is None and not (route.ends_session and await _is_repeated(site, request)):
         raise RequestRefusedError("signed-out", "Sign in, then try again. What you have chosen is still there.")
     return session
+
+
+async def _is_repeated(site: Site, request: web.Request) -> bool:
+    form = await _read_form(site, request)
+    return site.sessions.was_ended_by(request.cookies.get(cookie_name(site)), form.get("form_id") or "")
 
 
 def _check_token(session: Session, token: str) -> None:

@@ -82,7 +82,7 @@ def begin_session(site: Site, request: web.Request, person: Person, wanted: str)
 async def sign_out(site: Site, visit: Visit) -> tuple[int, str]:
     """End the session."""
     if visit.session:
-        site.sessions.end(visit.session)
+        site.sessions.end(visit.session, visit.form.get("form_id") or "")
     site.store.audit(visit.actor, "signed-out", "", iso_milliseconds(site.now()))
     return 200, site.signed_out
 

@@ -59,6 +59,7 @@ class Sessions:
         self._longest = timedelta(seconds=longest)
         self._idle = timedelta(seconds=idle)
         self._kept: dict[str, _Kept] = {}
+        self._ended: dict[str, str] = {}
         self._data_version: int | None = 0
         self._load()
 
@@ -108,13 +109,19 @@ class Sessions:
         token = hmac.new(self._secret, session_id.encode(), sha256).hexdigest()
         return Session(kept.stored.hash, token, kept.person, expires_at)
 
-    def end(self, session: Session) -> None:
-        """End a session."""
+    def end(self, session: Session, form_id: str = "") -> None:
+        """End a session; ``form_id`` is that of the form that wants it."""
         self._store.delete_sessions([session.hash])
+        self._ended[session.hash] = form_id
         self._kept.pop(session.hash, None)
+
+    def was_ended_by(self, session_id: str | None, form_id: str) -> bool:
+        """Return whether a form has ended the session with an id, of late."""
+        return session_id is not None and form_id != "" and self._ended.get(self._hash(session_id)) == form_id
 
     def remove_expired(self) -> None:
         """Delete the sessions that have expired."""
+        self._ended.clear()
         expired = [hashed for hashed, kept in self._kept.items() if self._now() >= self._expiry(kept)]
         for hashed in expired:
             del self._kept[hashed]
