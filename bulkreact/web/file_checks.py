@@ -111,8 +111,8 @@ class FileChecks:
             versions = await asyncio.to_thread(self._store.versions, job.number)
             version, folder = versions[-1], self._folders.version(job.number, job.version)
             code = await self._run(version, folder)
-            while (mended := await asyncio.to_thread(_without_unfit_options, version, folder)) != version:
-                version, code = mended, await self._run(mended, folder)
+            while (corrected := await asyncio.to_thread(_without_unfit_options, version, folder)) != version:
+                version, code = corrected, await self._run(corrected, folder)
             await asyncio.to_thread(self._end, job, version, folder, code)
 
     async def _run(self, version: Version, folder: Path) -> int | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     # Slow to import, and a simulated run needs no tokens.
     from bulkreact.simulator.identity.directory import Directory
 
-PARTNER_CENTER = web.AppKey("world", PartnerCenter)
+PARTNER_CENTER = web.AppKey("partner-center", PartnerCenter)
 DIRECTORY: "web.AppKey[Directory]" = web.AppKey("directory")
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _REQUIRED = {
