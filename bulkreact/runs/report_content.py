@@ -8,6 +8,7 @@ from bulkreact import __version__
 from bulkreact.batch.journal.customer_counts import CustomerCounts
 from bulkreact.batch.journal.metadata import RunMetadata
 from bulkreact.batch.journal.reading import JournalReader
+from bulkreact.errors import EXIT_INTERRUPTED, EXIT_TERMINATED
 from bulkreact.models import CustomerSummary, RunState, Status
 from bulkreact.runs.customer_names import customer_names, name_column
 from bulkreact.runs.report_events import end_process, run_events
@@ -71,7 +72,7 @@ def report_of(
         verdict=_verdict(overview, builder),
         severity=_severity(status.stop_reason.state, builder.needing_attention),
         exit_code=overview.exit_code,
-        exit_description=_EXIT_MEANINGS.get(overview.exit_code, ""),
+        exit_description=_describe_exit(overview.exit_code, journal),
         started_at=metadata.created_at,
         ended_at=overview.finished_at if status.end_recorded else None,
         operator=metadata.operator,
@@ -103,6 +104,12 @@ def report_of(
         details=run_details(overview, finished_at="" if status.end_recorded else "not known: no end recorded"),
         amounts=amounts.describe() if amounts else "",
     )
+
+
+def _describe_exit(exit_code: int, journal: JournalReader) -> str:
+    if exit_code in {EXIT_INTERRUPTED, EXIT_TERMINATED} and not journal.open_count().rows:
+        return "all rows were sent; only the watching of accepted ones was stopped"
+    return _EXIT_MEANINGS.get(exit_code, "")
 
 
 def known_columns(metadata: RunMetadata) -> KnownColumns:

@@ -179,16 +179,23 @@ class ResultFiles(Struct, frozen=True):
         moved = ((name, set_aside_edited(self.to, name, summary=summary)) for name in _MAY_BE_EDITED)
         return {name: path for name, path in moved if path}
 
+    def _resume_command_of(self, journal: JournalReader) -> str:
+        """Return the command that continues a stopped run, empty if there is nothing left to be sent, or to be watched.
+
+        A page looks again at what is not watched any more.
+        """
+        watches = self.watches and not journal.metadata.settings.page
+        return self.resume_command if self._is_stopped and (watches or journal.open_count().rows) else ""
+
     def _steps_after(
         self, journal: JournalReader, counts: RowCounts, failed_file: str, command: str
     ) -> Callable[[RowCounts], Iterable[NextStep]]:
         """Return what there is to do next, as a function of the counts; ``counts`` are the present ones."""
-        is_open = self._is_stopped and (self.watches or journal.open_count().rows)
         return partial(
             next_steps,
             state=self.status.stop_reason.state,
             run=store.run_arguments(self.folder, self.reports, journal.metadata.settings.options),
-            resume_command=self.resume_command if is_open else "",
+            resume_command=self._resume_command_of(journal),
             correct_command=command,
             failed_file=failed_file,
             is_from_inbox=journal.metadata.command == SWEEP,
@@ -203,10 +210,9 @@ class ResultFiles(Struct, frozen=True):
     def _write_workbooks(self, journal: JournalReader, overview: RunOverview, command: str) -> None:
         metadata, to = journal.metadata, self.to
         columns = HeaderRule(mapped_headers(metadata.settings.input_options)).find_columns(metadata.header)
-        resume_command = self.resume_command if self._is_stopped else ""
         instructions = failed_xlsx.list_instructions(
             command,
-            resume_command=resume_command,
+            resume_command=self._resume_command_of(journal),
             is_from_inbox=metadata.command == SWEEP,
             page=metadata.settings.page,
         )

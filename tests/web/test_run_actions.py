@@ -194,6 +194,7 @@ async def test_when_only_the_watching_is_stopped_the_job_is_finished(tmp_path: P
         ["verify", "retry"],
     )
     assert ("Look again at 1 row" in shown, "Retry 1 row" in shown) == (True, True)
-    assert "all rows were sent, only the watching of accepted ones was stopped" in report
+    assert "Exit code 143: all rows were sent; only the watching of accepted ones was stopped." in report
+    assert ("press Continue" in report, "can be continued" in report) == (False, False)
     assert "some rows need attention" in trail
     assert (retried["job"]["check"]["rows"], sent_again["state"]) == (1, "running")
