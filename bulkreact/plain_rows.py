@@ -8,9 +8,10 @@ from bulkreact.models import ColumnType, InputRow, Target
 
 
 class PlainRows(Struct, frozen=True):
-    """Rows of the input that have only cells and ids, column by column, which takes a third of the time of single rows.
+    """Rows of the input that have only cells and ids, column by column.
 
-    ``columns`` are those of the cells, ``ids`` those of the customers, subscriptions and entitlements.
+    They are read and brought into a journal in three fifths of the time that single rows take. ``columns`` are those of
+    the cells, ``ids`` those of the customers, subscriptions and entitlements.
     """
 
     numbers: Sequence[int]

@@ -46,12 +46,11 @@ _DATE = re.compile(
 _HEX = re.compile(r"[0-9a-f-]{16,35}", re.ASCII)
 
 
-def canonical_lines(cells: Sequence[str]) -> bytes:
-    """Return the cells, a line each, if all are usable GUIDs in lower case with dashes, as in most columns."""
+def are_canonical(cells: Sequence[str]) -> bool:
+    """Return whether all cells are usable GUIDs in lower case with dashes, as in most columns."""
     # If all lines have the shape of a GUID, no cell contains a line end.
-    lines = "\n".join([*cells, ""]).encode("utf-8", "replace")
-    are_canonical = lines.translate(_DIGITS) == _SHAPE * len(cells) and _UNUSABLE.isdisjoint(cells)
-    return lines if are_canonical else b""
+    text = "\n".join([*cells, ""]).encode("utf-8", "replace")
+    return text.translate(_DIGITS) == _SHAPE * len(cells) and _UNUSABLE.isdisjoint(cells)
 
 
 def normalize(cells: "pd.Series[str]") -> "pd.Series[str]":

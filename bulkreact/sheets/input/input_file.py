@@ -21,7 +21,7 @@ from bulkreact.sheets.input import guid_cells, row_checks
 from bulkreact.sheets.input.carried_types import CarriedTypes
 from bulkreact.sheets.input.earlier_results import EarlierResults
 from bulkreact.sheets.input.input_options import InputOptions
-from bulkreact.sheets.input.plain_columns import find_plain_rows
+from bulkreact.sheets.input.plain_columns import digest_lines, find_plain_rows
 from bulkreact.sheets.input.read_limits import ReadLimits, refusing, too_many_rows
 from bulkreact.sheets.input.repeated_headers import RepeatedHeaders
 from bulkreact.sheets.input.row_errors import CellError, RowError, format_ranges
@@ -192,10 +192,9 @@ class InputFile:
         if not self._ids_only or len(chunk.columns) != len(self._layout.carried_columns):
             return None
         columns = [chunk[index].tolist() for index in chunk.columns]
-        if found := find_plain_rows((chunk.index + 1).tolist(), columns, self._layout.ids, types):
-            self._digest.update(found[1])
-            return found[0]
-        return None
+        rows = find_plain_rows((chunk.index + 1).tolist(), columns, self._layout.ids, types)
+        self._digest.update(digest_lines(rows).encode() if rows else b"")
+        return rows
 
     def _checked_rows(self, chunk: pd.DataFrame) -> Iterator[InputRow]:
         indexes = [index for index in self._layout.ids if index is not None]

@@ -3,7 +3,7 @@
 import pytest
 
 from bulkreact.models import CellType, ColumnType, InputRow, Target
-from bulkreact.sheets.input.plain_columns import find_plain_rows
+from bulkreact.sheets.input.plain_columns import digest_lines, find_plain_rows
 from tests.support.ids import guid, row
 
 ROWS = [row(guid(number)) for number in (1, 2, 3)]
@@ -18,14 +18,14 @@ def columns_of(note: str = "a, b") -> list[list[str]]:
 def test_plain_rows_have_targets_and_the_lines_of_these_in_the_digest(types: tuple[ColumnType, ...]) -> None:
     found = find_plain_rows([2, 3, 5], columns_of(), (2, 0, 1), types)
     assert found
-    rows, digest_lines = list(found[0]), found[1]
+    rows = list(found)
     assert rows == [
         InputRow(number, (*ids, "a, b"), Target(ids[2], ids[0], ids[1]), column_types=types)
         for number, ids in zip([2, 3, 5], ROWS, strict=True)
     ]
-    assert [len(part) for part in found[0].parts(2)] == [2, 1]
-    assert [single for part in found[0].parts(2) for single in part] == rows
-    assert digest_lines.decode() == "".join(found.target.digest_line for found in rows if found.target)
+    assert [len(part) for part in found.parts(2)] == [2, 1]
+    assert [single for part in found.parts(2) for single in part] == rows
+    assert digest_lines(found) == "".join(single.target.digest_line for single in rows if single.target)
 
 
 @pytest.mark.parametrize("index", [0, 1, 2])
