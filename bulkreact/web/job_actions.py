@@ -17,13 +17,12 @@ from bulkreact.web.records import Version
 from bulkreact.web.refusals import RequestRefusedError, bad_field, wrong_state
 from bulkreact.web.site import Site
 from bulkreact.web.store import AddVersion
-from bulkreact.web.texts import format_time
+from bulkreact.web.texts import KINDS, format_time
 from bulkreact.web.uploads import ReceivedFile, receive
 from bulkreact.wording import describe_error
 
-KINDS = ("azure", "subscription", "auto")
 _CHOICES: Mapping[str, tuple[str, ...]] = {
-    "kind": KINDS,
+    "kind": tuple(KINDS),
     "hidden_rows": ("", "include", "skip"),
     "restore_auto_renew": ("yes", "no"),
     "order": ("input", "urgent"),

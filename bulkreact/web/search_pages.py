@@ -14,13 +14,14 @@ from bulkreact.models import Discovered
 from bulkreact.timestamps import iso_milliseconds
 from bulkreact.web import run_watch
 from bulkreact.web.found_rows import is_urgent, read_found, write_chosen
-from bulkreact.web.job_actions import KINDS, add_job, refuse_many
+from bulkreact.web.job_actions import add_job, refuse_many
 from bulkreact.web.job_pages import html
 from bulkreact.web.page_request import Visit, json_response, wants_json
 from bulkreact.web.refusals import RequestRefusedError, bad_field, unknown
 from bulkreact.web.row_pages import keyset
 from bulkreact.web.search_records import Search, SearchState
 from bulkreact.web.site import Site
+from bulkreact.web.texts import KINDS
 from bulkreact.web.uploads import ReceivedFile
 from bulkreact.web.views import Document
 from bulkreact.wording import describe_error

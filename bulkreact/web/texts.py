@@ -14,6 +14,11 @@ from bulkreact.web.jobs import JobActivity, JobState, StopCause, WebJob
 from bulkreact.wording import estimate_duration, plural
 
 CONSEQUENCE = "It begins by itself, cannot be undone, and what is active again is billed."
+KINDS = {
+    "azure": "cancelled Azure subscriptions",
+    "subscription": "suspended subscriptions",
+    "auto": "both: rows without entitlement_id are suspended subscriptions",
+}
 STATUSES = tuple(status.value for status in Status)
 STATES: dict[JobState, str] = {
     JobState.CHECKING: "Being checked",
