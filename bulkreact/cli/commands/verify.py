@@ -36,7 +36,8 @@ def command(ctx: click.Context, /, name: str, **_: object) -> CommandEnd:
     run = store.find(output.reports, name)
     refuse_foreign(run.folder, agreed=shared.is_trusted(ctx))
     reporter = automation.make_reporter(ctx, output)
-    if name == LATEST_RUN and run.retry_of:
-        reporter.info(f"This is a retry. What its first run has sent is looked at by: bulkreact verify {run.retry_of}")
+    if name == LATEST_RUN and run.retry_of and (first := store.locate(run.folder.parent, run.retry_of)):
+        arguments = store.run_arguments(first, output.reports, run.metadata.settings.options)
+        reporter.info(f"This is a retry. What its first run has sent is looked at by: bulkreact verify {arguments}")
     with open_run_connection(ctx, run, limits, reporter) as connection:
         return automation.end_of(execute(RunJob(run.folder, VERIFY, connection, output)))
