@@ -143,11 +143,15 @@ def find_unfinished_retry(
 
 
 class RetryRows(Struct, frozen=True):
-    """The rows that a retry would send: their digest, and how many they are by kind and by customer."""
+    """The rows that a retry would send: their digest, and how many they are by kind and by customer.
+
+    ``reactivated`` are the rows that it leaves out because other runs have reactivated them since.
+    """
 
     digest: str
     kinds: Counter[str]
     customers: Counter[str]
+    reactivated: int
 
 
 class RetryPreview(Generic[ReaderT]):
@@ -170,7 +174,7 @@ class RetryPreview(Generic[ReaderT]):
         self._failed = 0
         self._pending: Counter[Path] = Counter()
         self._elsewhere: Counter[str] = Counter()
-        self._reactivated: Counter[str] = Counter()
+        self.reactivated: Counter[str] = Counter()
         self._journals: dict[Path, ReaderT] = {}
         self._taken: defaultdict[Path, list[int]] = defaultdict(list)
         self.count = 0
@@ -186,7 +190,7 @@ class RetryPreview(Generic[ReaderT]):
             elif newest.row is not None:
                 success = successes.get(newest.row.target) if newest.row.target else None
                 if success and success.sent_at > (newest.sent_at or self._run.created_at):
-                    self._reactivated[success.run_id] += 1
+                    self.reactivated[success.run_id] += 1
                     continue
                 self.count += 1
                 self._taken[owner].append(newest.number)
@@ -221,7 +225,7 @@ class RetryPreview(Generic[ReaderT]):
                 remark += f" Pending: {pending:,}; look at them with: bulkreact verify {name}"
         for run, rows in self._elsewhere.items():
             remark += f" Taken over before: {rows:,}, by run {run}."
-        for run, rows in self._reactivated.items():
+        for run, rows in self.reactivated.items():
             remark += f" Reactivated since, so not sent again: {rows:,}, by run {run}."
         return remark
 
@@ -280,4 +284,5 @@ def preview_retry(run: Run, reports: Path, *, all_failed: bool) -> RetryRows:
         preview = RetryPreview(run, reports, stack, JournalReader, all_failed=all_failed)
         targets = [row.target for row in preview.rows() if row.target]
         kinds = Counter(target.kind.value for target in targets)
-        return RetryRows(preview.digest, kinds, Counter(target.customer_id for target in targets))
+        customers = Counter(target.customer_id for target in targets)
+        return RetryRows(preview.digest, kinds, customers, preview.reactivated.total())

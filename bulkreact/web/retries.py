@@ -90,7 +90,8 @@ def _check(site: Site, parent: WebJob, given: Version, *, all_failed: bool) -> F
     rows = _preview(site.settings.reports / (parent.run_id or ""), all_failed=all_failed)
     number = rows.customers.total()
     if not number:
-        raise RequestRefusedError("wrong-state", f"No. {parent.number} has no rows that would be sent again.")
+        since = f" Other runs have reactivated {plural(rows.reactivated, 'row')} since." if rows.reactivated else ""
+        raise RequestRefusedError("wrong-state", f"No. {parent.number} has no rows that would be sent again.{since}")
     plan = PlanFile(
         rows=number,
         valid=number,

@@ -46,10 +46,10 @@ def begun(program: Program, partner: Partner) -> ProgramResult:
 def test_what_a_run_says_that_others_may_have_written_keeps_no_row_from_a_retry(tmp_path: Path) -> None:
     failed = read_run(make_run(tmp_path / "20260301T120000Z-test-0000", 2, Status.FAILED))
     later = make_run(tmp_path / "20260301T120001Z-test-0001", 2, Status.ACCEPTED, at="2026-03-01T13:00:00.000Z")
-    rows = [preview_retry(failed, tmp_path, all_failed=False).customers.total()]
+    believed = preview_retry(failed, tmp_path, all_failed=False)
     later.chmod(0o777)
-    rows.append(preview_retry(failed, tmp_path, all_failed=False).customers.total())
-    assert rows == [0, 2]
+    doubted = preview_retry(failed, tmp_path, all_failed=False)
+    assert [(rows.customers.total(), rows.reactivated) for rows in (believed, doubted)] == [(0, 2), (2, 0)]
 
 
 def let_files_be_anothers(_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
