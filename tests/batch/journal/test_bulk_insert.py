@@ -1,5 +1,6 @@
 """Filling a journal while its input is read: every row in its place, or none."""
 
+import gc
 import sqlite3
 import subprocess
 import sys
@@ -106,6 +107,22 @@ def test_rows_of_all_kinds_arrive_complete_and_in_their_order(tmp_path: Path) ->
     rows = [mixed(number) for number in range(2, MANY)]
     create(tmp_path, iter(rows))
     assert read_rows(tmp_path) == rows
+
+
+def test_the_interpreter_works_as_usual_afterwards(tmp_path: Path) -> None:
+    usual = gc.isenabled(), sys.getswitchinterval()
+    seen: list[tuple[bool, float]] = []
+
+    def rows() -> Iterator[InputRow]:
+        seen.append((gc.isenabled(), sys.getswitchinterval()))
+        yield plain(2)
+        raise KeyError("done")
+
+    with pytest.raises(KeyError, match="done"):
+        create(tmp_path, rows())
+    assert (gc.isenabled(), sys.getswitchinterval()) == usual
+    assert not seen[0][0]
+    assert seen[0][1] < usual[1]
 
 
 def test_rows_in_bulk_are_stored_like_single_ones(tmp_path: Path) -> None:
