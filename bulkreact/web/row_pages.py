@@ -64,9 +64,8 @@ async def run_rows(
             page = journal.result_page(row_filter, after=after, limit=per + 1)
         failed_file = failed_file_in(folder)
         problems = _problems(checked_in, [row.ordinal for row in page if row.result.outcome.status is Status.INVALID])
-        documents = [result_row(row, header, failed_file, problems.get(row.ordinal, ()), job) for row in page]
+        rows = [(row.ordinal, result_row(row, header, failed_file, problems.get(row.ordinal, ()), job)) for row in page]
         reference = reference_column(header)
-        rows = [(row.ordinal, document) for row, document in zip(page, documents, strict=True)]
         return rows, "" if reference is None else header[reference]
 
     rows, reference = list[tuple[int, Document]](), ""

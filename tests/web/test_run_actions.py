@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 
 from bulkreact.batch.journal.journal import Journal
 from bulkreact.batch.journal.metadata import VERIFY
@@ -183,6 +185,7 @@ async def test_when_only_the_watching_is_stopped_the_job_is_finished(tmp_path: P
         await page.act(number, "stop")
         job, shown = await page.wait_for(number, "finished", "stopped"), await page.text(f"/jobs/{number}")
         report = await page.text(f"/jobs/{number}/files/report.html")
+        failed = await (await page.get(f"/jobs/{number}/files/failed.xlsx")).read()
         trail = await page.text(f"/jobs/{number}/audit")
         retried = await (await page.act(number, "retry")).json()
         sent_again = await page.wait_for(2, "running", "finished", "stopped")
@@ -195,6 +198,10 @@ async def test_when_only_the_watching_is_stopped_the_job_is_finished(tmp_path: P
     )
     assert ("Look again at 1 row" in shown, "Retry 1 row" in shown) == (True, True)
     assert "Exit code 143: all rows were sent; only the watching of accepted ones was stopped." in report
-    assert ("press Continue" in report, "can be continued" in report) == (False, False)
+    instructions = [cell.value for row in load_workbook(BytesIO(failed)).worksheets[-1] for cell in row]
+    assert ([text for text in instructions if "Continue it first" in str(text)], "can be continued" in report) == (
+        [],
+        False,
+    )
     assert "some rows need attention" in trail
     assert (retried["job"]["check"]["rows"], sent_again["state"]) == (1, "running")
