@@ -53,7 +53,7 @@ def test_no_message_about_a_file_names_an_option_on_the_page() -> None:
             "Perhaps: --map customer_id='Kunden ID' --map entitlement_id=Id",
             "Perhaps: Column of customer ids 'Kunden ID', Column of entitlement ids Id",
         ),
-        ("--map kind='x y': no column is called that", "Column of what comes back 'x y': no column is called that"),
+        ("--map kind='x y': no column is called that", "Column of kinds 'x y': no column is called that"),
         ("With --encoding cp1250 (Polish) it has the columns", "With Encoding cp1250 (Polish) it has the columns"),
         ("a.csv has no rows. If that is as it should be, add --allow-empty.", "a.csv has no rows."),
         ("a--b is no workbook", "a--b is no workbook"),
