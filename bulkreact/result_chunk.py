@@ -40,7 +40,7 @@ class PlainRow(Struct, frozen=True, gc=False):
 
 
 class ResultChunk(Struct, frozen=True):
-    """Consecutive rows: those that simply succeeded, in their order, and the ``others`` by their ordinals."""
+    """Consecutive rows: those that simply succeeded, and the ``others`` by their ordinals."""
 
     plain: list[PlainRow]
     others: dict[int, ResultRow]

@@ -43,4 +43,4 @@ def test_only_rows_that_simply_succeeded_are_left_as_stored(tmp_path: Path, chan
         (chunk,) = journal.result_chunks()
         assert [read_chunks(journal, size) for size in (1, 2)] == [list(map(result_cells, journal.result_rows()))] * 2
     assert sorted(chunk.others) == [2] * changed
-    assert [row.ordinal for row in chunk.plain] == [1, *([] if changed else [2]), 3]
+    assert sorted(row.ordinal for row in chunk.plain) == [1, *([] if changed else [2]), 3]
