@@ -47,6 +47,7 @@ def test_the_list_of_commands_loads_nothing_of_the_program_but_its_commands_and_
             "bulkreact.cli.output",
             "bulkreact.cli.output.streams",
             "bulkreact.errors",
+            "bulkreact.secret_variables",
             "bulkreact.wording",
         ]
     )
