@@ -21,14 +21,14 @@ _Commands = Mapping[str, Sequence[str | Path]]
 
 def measure(workspace: Workspace) -> Iterator[Row]:
     """Yield how many times as much each command takes for the largest size as for the one before."""
-    yield from _compare("rows", {size: dict(_of_rows(workspace, size)) for size in map(workspace.rows, _ROWS)})
-    yield from _compare("runs", {size: dict(_of_runs(workspace, size)) for size in map(workspace.rows, _RUNS)})
+    yield from _compare("rows", [(size, dict(_of_rows(workspace, size))) for size in map(workspace.rows, _ROWS)])
+    yield from _compare("runs", [(size, dict(_of_runs(workspace, size))) for size in map(workspace.rows, _RUNS)])
 
 
-def _compare(unit: str, spent: Mapping[int, Mapping[str, float]]) -> Iterator[Row]:
-    sizes = list(spent)
-    for name in spent[sizes[-1]]:
-        cpu = [spent[size][name] for size in sizes]
+def _compare(unit: str, spent: Sequence[tuple[int, Mapping[str, float]]]) -> Iterator[Row]:
+    sizes = [size for size, _ in spent]
+    for name in spent[-1][1]:
+        cpu = [seconds[name] for _, seconds in spent]
         figures = ", ".join(f"{seconds:.2f}" for seconds in cpu)
         measured = f"{name}, of {', '.join(f'{size:,}' for size in sizes)} {unit}: {figures} s"
         yield Row(measured, f"{sizes[-2]:,} {unit}", (cpu[-1] / cpu[-2],), _TENFOLD, detail={"cpu": cpu})

@@ -3,13 +3,23 @@
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Page as Tab
 
 from tests.support.page_browser import chromium, needs_chromium, sign_in, violations, watched
-from tests.support.web_page import HEADER, line, serving_page
+from tests.support.web_page import HEADER, Page, line, serving_page
 
 pytestmark = [pytest.mark.browser, needs_chromium]
 
 CONTENT = (HEADER + line(1) + line(2, ending="408") + line(3, ending="000000020002")).encode()
+
+
+async def see_end(tab: Tab, page: Page, number: int, *, has_script: bool) -> None:
+    """Wait until the page of a job shows its end; with script it loads itself anew, and nobody may go elsewhere meanwhile."""
+    await page.wait_for(number, "finished")
+    if has_script:
+        await tab.get_by_test_id("job-state").filter(has_text="Finished").wait_for()
+    else:
+        await tab.goto(f"{page.origin}/jobs/{number}")
 
 
 @pytest.mark.parametrize("has_script", [True, False])
@@ -34,11 +44,10 @@ async def test_a_person_finds_out_why_a_row_failed_and_sends_it_again(tmp_path: 
         filtered = await tab.locator("[data-testid^=row-]").count()
         await tab.go_back()
         await tab.get_by_test_id("verify").click()
-        await page.wait_for(number, "finished")
-        await tab.goto(f"{page.origin}/jobs/{number}")
+        await see_end(tab, page, number, has_script=has_script)
         await tab.get_by_test_id("retry").click()
         await tab.get_by_test_id("retry-of").wait_for()
-        await page.wait_for(2, "finished")
+        await see_end(tab, page, 2, has_script=has_script)
         await tab.goto(f"{page.origin}/jobs/{number}")
         retries = await tab.get_by_test_id("retries").inner_text()
         again = [await tab.get_by_test_id(name).count() for name in ("retry", "retry-all")]
