@@ -42,7 +42,7 @@ def describe_decision(approval: Approval) -> str:
         return approval.comment
     first = f"approved_by: {SAME_PERSON}" if approval.decision == SAME_PERSON else ""
     bound = f"sha256: {approval.sha256}; digest: {approval.digest}; options: {approval.options_sha256}"
-    # A comment comes last: nobody can make it look like what the decision is bound to.
+    # A comment comes last: it cannot pass for what the decision is bound to.
     return "; ".join(filter(None, [first, bound, "" if first else approval.comment]))
 
 

@@ -53,7 +53,7 @@ class HistoryFilter(Struct, frozen=True):
         return wanted
 
     def may_have_run(self, key: HistoryKey, name: str, *, is_open: bool = True) -> bool:
-        """Return whether a run may be wanted, whoever has made it; one that is not open does not run."""
+        """Return whether a run may be wanted, by any person; one that is not open does not run."""
         return (
             (self.state in {"", JobState.FINISHED} or (self.state == JobState.RUNNING and is_open))
             and self.text in f"{name} {key.run}".casefold()

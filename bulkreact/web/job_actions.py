@@ -200,7 +200,7 @@ def _new_file(
 
 
 def _version(visit: Visit, what: str, options: Mapping[str, str], now: str) -> Version:
-    """Return a version of somebody, still without its numbers and its file."""
+    """Return a version by this person, without its numbers and its file."""
     return Version(
         job=0,
         version=0,

@@ -1,4 +1,4 @@
-"""What a results file says of its rows, and what whoever sends them again should know of that."""
+"""What a results file says of its rows, and what to know before they are sent again."""
 
 from collections import Counter
 from collections.abc import Sequence
